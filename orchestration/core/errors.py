@@ -1,0 +1,91 @@
+"""Every error Pennypost raises on purpose.
+
+    PennypostError
+    ├── SettingsError          an environment variable is missing or makes no sense
+    ├── LandingError           a file under landing/ can't be taken at all
+    ├── WarehouseError
+    │   ├── WarehouseBusy      another process holds the one writer's lock
+    │   └── NoBuildYet         nothing complete and tested to read
+    ├── CampaignError          a campaign file can't be understood
+    │   └── RenderError        its template or its content can't be rendered
+    ├── LedgerError
+    │   ├── IllegalMove        a wave was told to make a move its state does not allow
+    │   ├── AlreadyClaimed     a recipient was claimed by another wave first
+    │   └── StaleApproval      the approved hash is not the draft's
+    └── MailchimpError
+        ├── MailchimpRefused   Mailchimp said no, and will say no again
+        ├── MailchimpUnknown   the answer was lost: whether it was done must be looked up
+        └── NotReadyToSend     the send checklist has an error
+
+Messages say what was wrong, where, and what to do. They carry contact ids, never addresses.
+"""
+
+
+class PennypostError(Exception):
+    """The root: catch this to catch all that Pennypost raises on purpose."""
+
+
+class SettingsError(PennypostError):
+    """An environment variable is missing or makes no sense."""
+
+
+class LandingError(PennypostError):
+    """A file under landing/ can't be taken at all."""
+
+
+class WarehouseError(PennypostError):
+    """The warehouse can't do what was asked."""
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process holds the writer's lock longer than we were ready to wait."""
+
+
+class NoBuildYet(WarehouseError):
+    """There is no complete, tested build to read."""
+
+
+class CampaignError(PennypostError):
+    """A campaign file can't be understood."""
+
+
+class RenderError(CampaignError):
+    """A campaign's template or content can't be rendered."""
+
+
+class LedgerError(PennypostError):
+    """The ledger refused."""
+
+
+class IllegalMove(LedgerError):
+    """A wave was told to make a move that its state does not allow."""
+
+
+class AlreadyClaimed(LedgerError):
+    """A recipient was claimed by another wave first."""
+
+
+class StaleApproval(LedgerError):
+    """The hash that was approved is not the hash of the draft as it is now."""
+
+
+class MailchimpError(PennypostError):
+    """Mailchimp did not do what was asked."""
+
+
+class MailchimpRefused(MailchimpError):
+    """Mailchimp said no and would say no again: `status`, `title`, `detail` as in its problem document."""
+
+    def __init__(self, message: str, *, status: int, title: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.title = title
+        self.detail = detail
+
+
+class MailchimpUnknown(MailchimpError):
+    """The answer was lost or made no sense: neither success nor failure may be assumed."""
+
+
+class NotReadyToSend(MailchimpError):
+    """The campaign's send checklist has an error."""

@@ -1,0 +1,151 @@
+"""Every setting, its default and its meaning, read from the environment in one place.
+
+The same list, for a person to fill in, is `.env.example`; a test keeps the two together.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from orchestration.core.errors import SettingsError
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process. Make one with `Settings.from_env()`."""
+
+    data_dir: Path
+    landing_dir: Path
+    fixed_as_of: datetime | None
+    backlog: str
+    quiet_hours: tuple[int, int] | None
+    mailchimp_api_key: str | None
+    mailchimp_list_id: str | None
+    mailchimp_timeout: float
+    sandbox_port: int
+    ui_port: int
+    from_name: str
+    reply_to: str
+    shop_url: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment. Raises SettingsError that names the variable and what it should be."""
+        env = os.environ if env is None else env
+        data_dir = Path(env.get("DATA_DIR") or PROJECT_DIR / "data").resolve()
+        return cls(
+            data_dir=data_dir,
+            landing_dir=Path(env.get("LANDING") or data_dir / "landing").resolve(),
+            fixed_as_of=_instant(env, "AS_OF"),
+            backlog=_one_of(env, "BACKLOG", ("record", "send")),
+            quiet_hours=_hours(env, "QUIET_HOURS", "21-07"),
+            mailchimp_api_key=env.get("MAILCHIMP_API_KEY") or None,
+            mailchimp_list_id=env.get("MAILCHIMP_LIST_ID") or None,
+            mailchimp_timeout=_number(env, "MAILCHIMP_TIMEOUT", 130),
+            sandbox_port=int(_number(env, "SANDBOX_PORT", 8025)),
+            ui_port=int(_number(env, "UI_PORT", 3000)),
+            from_name=env.get("FROM_NAME") or "Larkspur Skin",
+            reply_to=env.get("REPLY_TO") or "hello@larkspur-skin.test",
+            shop_url=(env.get("SHOP_URL") or "https://larkspur-skin.test").rstrip("/"),
+        )
+
+    def now(self) -> datetime:
+        """The business clock (DESIGN 9): AS_OF when it is set, else the machine's; always UTC."""
+        return self.fixed_as_of or datetime.now(UTC)
+
+    @property
+    def catalog_path(self) -> Path:
+        return self.data_dir / "catalog.sqlite"
+
+    @property
+    def lake_dir(self) -> Path:
+        return self.data_dir / "lake"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.data_dir / "ledger.sqlite"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.data_dir / "warehouse.lock"
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.data_dir / "keys"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.data_dir / "dagster"
+
+    @property
+    def sandbox_path(self) -> Path:
+        return self.data_dir / "sandbox.sqlite"
+
+    @property
+    def uses_sandbox(self) -> bool:
+        return self.mailchimp_api_key is None
+
+    @property
+    def mailchimp_url(self) -> str:
+        """Base address of the API, without a trailing slash: Mailchimp's own when there is a key, else the sandbox."""
+        if self.mailchimp_api_key is None:
+            return f"http://127.0.0.1:{self.sandbox_port}/3.0"
+        _, dash, data_centre = self.mailchimp_api_key.rpartition("-")
+        if not dash or not data_centre:
+            raise SettingsError(
+                "MAILCHIMP_API_KEY has no data centre: a key ends in a dash and a name such as us21. "
+                "Copy the whole key from Mailchimp: Account > Extras > API keys."
+            )
+        return f"https://{data_centre}.api.mailchimp.com/3.0"
+
+
+def _instant(env: Mapping[str, str], name: str) -> datetime | None:
+    text = env.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise SettingsError(f"{name}={text!r} is not a time with an offset, such as 2026-11-22T08:00:00Z.")
+    return moment.astimezone(UTC)
+
+
+def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = env.get(name) or allowed[0]
+    if value not in allowed:
+        raise SettingsError(f"{name}={value!r} is none of {', '.join(allowed)}.")
+    return value
+
+
+def _hours(env: Mapping[str, str], name: str, default: str) -> tuple[int, int] | None:
+    text = env.get(name) or default
+    if text == "off":
+        return None
+    try:
+        start, end = (int(part) for part in text.split("-"))
+    except ValueError:
+        start = end = -1
+    if not (0 <= start < 24 and 0 <= end < 24) or start == end:
+        raise SettingsError(f"{name}={text!r} is neither two different hours, such as 21-07, nor off.")
+    return start, end
+
+
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise SettingsError(f"{name}={text!r} is not a number above 0.")
+    return number
