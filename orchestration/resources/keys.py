@@ -1,0 +1,40 @@
+"""The secret keys under `$DATA_DIR/keys`, made on first use, readable by their owner only."""
+
+import os
+import secrets
+from pathlib import Path
+
+from orchestration.core.errors import WarehouseError
+from orchestration.settings import Settings
+
+
+def contact_key(settings: Settings) -> str:
+    """The key of `identity.address_id`, 64 hex digits. Losing it gives every contact a new id: it belongs in the backup."""
+    return _key(settings.keys_dir / "contact_id.key")
+
+
+def _key(path: Path) -> str:
+    if not path.exists():
+        _make(path)
+    key = path.read_text().strip()
+    if len(key) != 64:
+        raise WarehouseError(
+            f"{path} holds no key of 64 hex digits. Put it back from a backup: a new one would give every contact a new id."
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    """Write a new key so that no one ever sees half of one, and of two who try at once, one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,242 @@
+"""The warehouse: DuckLake through DuckDB (DESIGN 4).
+
+Tables are Parquet files under `$DATA_DIR/lake`, the catalogue is `$DATA_DIR/catalog.sqlite`. Nothing but the connections made
+here (and dbt's, which use the same statements) opens the catalogue: a second SQLite library in the process, Python's own
+included, would drop the locks of the first.
+
+    writer()  one at a time, guarded by $DATA_DIR/warehouse.lock
+    reader()  as of the last complete, tested build
+    latest()  as of this moment
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.core.contracts import SOURCES
+from orchestration.core.errors import NoBuildYet, WarehouseError
+from orchestration.resources.lock import exclusive
+from orchestration.settings import Settings
+
+SCHEMAS = ("raw", "staging", "intermediate", "marts")
+BUSY_TIMEOUT_MS = 60_000
+
+BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
+    "landing_files": [
+        ("landing_file", "varchar"),
+        ("source", "varchar"),
+        ("sha256", "varchar"),
+        ("bytes", "bigint"),
+        ("modified_ns", "bigint"),
+        ("rows_read", "bigint"),
+        ("rows_landed", "bigint"),
+        ("rows_rejected", "bigint"),
+        ("unknown_fields", "map(varchar, bigint)"),
+        ("duplicate_of", "varchar"),
+        ("batch_id", "varchar"),
+        ("ingested_at", "timestamptz"),
+    ],
+    "rejects": [
+        ("landing_file", "varchar"),
+        ("source", "varchar"),
+        ("line", "bigint"),
+        ("reason", "varchar"),
+        ("original", "blob"),
+        ("batch_id", "varchar"),
+        ("ingested_at", "timestamptz"),
+    ],
+    "builds": [
+        ("build_id", "varchar"),
+        ("as_of", "timestamptz"),
+        ("snapshot_id", "bigint"),
+        ("started_at", "timestamptz"),
+        ("finished_at", "timestamptz"),
+    ],
+    "deliveries": [
+        ("wave_id", "varchar"),
+        ("campaign", "varchar"),
+        ("contact_id", "uuid"),
+        ("entry", "bigint"),
+        ("outcome", "varchar"),
+        ("reason", "varchar"),
+        ("delivery", "varchar"),
+        ("codes", "varchar[]"),
+        ("as_of", "timestamptz"),
+        ("sent_at", "timestamptz"),
+        ("recorded_at", "timestamptz"),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """A complete, tested build of the models: what planning and analysts read. Times are UTC."""
+
+    build_id: str
+    as_of: datetime
+    snapshot_id: int
+    started_at: datetime
+    finished_at: datetime
+
+
+class Warehouse:
+    """Short connections to the warehouse of one DATA_DIR. Safe to share between threads: it holds no connection itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def lock(self, *, wait: float = 600, why: str = "") -> Iterator[None]:
+        """Be the one writer, without a connection: for dbt, which makes its own. A thread that is the writer already goes on.
+
+        Raises WarehouseBusy after `wait` seconds.
+        """
+        self._make_folders()
+        with exclusive(self._settings.lock_path, wait=wait, why=why):
+            yield
+
+    @contextmanager
+    def writer(self, *, wait: float = 600, why: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-write connection while being the one writer. The first one creates schemas and raw tables."""
+        with self.lock(wait=wait, why=why), self._connection(read_only=False, at=None) as con:
+            _create_tables(con)
+            yield con
+
+    @contextmanager
+    def reader(self, *, at: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Read everything as of the last complete, tested build, or as of snapshot `at`. Raises NoBuildYet."""
+        if at is None:
+            build = self.last_build()
+            if build is None:
+                raise NoBuildYet(
+                    f"There is no complete, tested build in {self._settings.data_dir} yet. Run the main job (`make once`) first."
+                )
+            at = build.snapshot_id
+        with self._connection(read_only=True, at=at) as con:
+            yield con
+
+    @contextmanager
+    def latest(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Read everything as it is at this moment, half-done builds included. Raises NoBuildYet if nothing was ever written."""
+        with self._connection(read_only=True, at=None) as con:
+            yield con
+
+    def record_build(
+        self, con: duckdb.DuckDBPyConnection, *, build_id: str, as_of: datetime, started_at: datetime
+    ) -> Build:
+        """Make the snapshot that a writer's connection sees now the one that readers read."""
+        (snapshot_id,) = con.execute("select id from lake.current_snapshot()").fetchone()
+        build = Build(build_id, as_of, snapshot_id, started_at, datetime.now(UTC))
+        con.execute(
+            "insert into lake.raw.builds (build_id, as_of, snapshot_id, started_at, finished_at) values (?, ?, ?, ?, ?)",
+            [build.build_id, build.as_of, build.snapshot_id, build.started_at, build.finished_at],
+        )
+        return build
+
+    def last_build(self) -> Build | None:
+        """The last complete, tested build, or None."""
+        try:
+            with self.latest() as con:
+                row = con.execute(
+                    "select build_id, as_of, snapshot_id, started_at, finished_at from lake.raw.builds "
+                    "order by snapshot_id desc, finished_at desc limit 1"
+                ).fetchone()
+        except NoBuildYet:
+            return None
+        if row is None:
+            return None
+        build_id, as_of, snapshot_id, started_at, finished_at = row
+        return Build(build_id, _utc(as_of), snapshot_id, _utc(started_at), _utc(finished_at))
+
+    def attach_sql(self, *, read_only: bool, at: int | None) -> list[str]:
+        """The statements that make a fresh DuckDB session one on this warehouse; also what `make sql` runs."""
+        options = [
+            f"data_path {_quoted(self._settings.lake_dir)}",
+            "override_data_path true",
+            f"meta_busy_timeout {BUSY_TIMEOUT_MS}",
+            "meta_journal_mode 'WAL'",
+        ]
+        if read_only:
+            options.append("read_only")
+        if at is not None:
+            options.append(f"snapshot_version {int(at)}")
+        return [
+            f"load {_quoted(_extension('sqlite_scanner'))}",
+            f"load {_quoted(_extension('ducklake'))}",
+            "set TimeZone = 'UTC'",
+            f"set temp_directory = {_quoted(self._settings.data_dir / 'tmp')}",
+            f"attach {_quoted('ducklake:sqlite:' + str(self._settings.catalog_path))} as lake ({', '.join(options)})",
+            "use lake",
+        ]
+
+    @contextmanager
+    def _connection(self, *, read_only: bool, at: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
+        if read_only and not self._settings.catalog_path.exists():
+            raise NoBuildYet(
+                f"There is no warehouse in {self._settings.data_dir} yet. Run the main job (`make once`) first."
+            )
+        con = duckdb.connect()
+        try:
+            for statement in self.attach_sql(read_only=read_only, at=at):
+                con.execute(statement)
+            yield con
+        finally:
+            con.close()
+
+    def _make_folders(self) -> None:
+        try:
+            self._settings.lake_dir.mkdir(parents=True, exist_ok=True)
+            self._settings.lock_path.touch()
+        except OSError as error:
+            raise WarehouseError(
+                f"DATA_DIR {self._settings.data_dir} can't be written: {error.strerror}. "
+                "Set DATA_DIR to a folder that this user may write to."
+            ) from error
+
+
+def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    tables = {source.name: source.columns() for source in SOURCES.values()} | BOOKKEEPING
+    there = {
+        name
+        for (name,) in con.execute(
+            "select table_name from duckdb_tables() where database_name = 'lake' and schema_name = 'raw'"
+        ).fetchall()
+    }
+    if there >= set(tables):
+        return
+    con.execute("begin")
+    for schema in SCHEMAS:
+        con.execute(f"create schema if not exists lake.{schema}")
+    for name, columns in tables.items():
+        described = ", ".join(f"{column} {kind}" for column, kind in columns)
+        con.execute(f"create table if not exists lake.raw.{name} ({described})")
+    con.execute("commit")
+
+
+def _extension(name: str) -> Path:
+    """The extension's file in its Python package; DuckDB checks its signature when it loads it."""
+    package = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if package is None or not package.submodule_search_locations:
+        raise WarehouseError(
+            f"The package duckdb-extension-{name.replace('_', '-')} is not installed. Run `make setup`."
+        )
+    folder = Path(package.submodule_search_locations[0]) / "extensions" / f"v{duckdb.__version__}"
+    file = folder / f"{name}.duckdb_extension"
+    if not file.exists():
+        raise WarehouseError(
+            f"{file} is missing: the extension's version is not DuckDB's {duckdb.__version__}. Run `make setup`."
+        )
+    return file
+
+
+def _quoted(value: Path | str) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
