@@ -1,0 +1,77 @@
+"""Why a member of a segment gets no email, in which order the reasons count, and the sums that must come out.
+
+The decisions over many rows are one query (the plan); this module names what that query may answer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestration.core.errors import LedgerError
+
+# The first that applies is the one recorded, so a person's strongest "no" is the one they are told.
+EXCLUSION_REASONS = {
+    "suppressed": "bounced, complained or erased: not written to again (UK GDPR art. 17 and 21(3); PECR reg. 22)",
+    "no_address": "no address is known",
+    "no_consent": "not subscribed, or on no recorded basis (PECR reg. 22: consent or soft opt-in); unknown means no",
+    "entered_before_start": "was in the segment before the campaign was started, and no backlog is sent (DESIGN 6)",
+    "already_sent": "has had this campaign, or is about to, and may not re-enter it yet (DESIGN 6)",
+    "no_content": "fewer articles to read than the campaign's minimum",
+    "policy": "the email may not be shown to this person (CAP code, Human Medicines Regulations 2012 reg. 284)",
+}
+
+# Found only later, from Mailchimp or from fresher data, between planning and sending.
+DROP_REASONS = {
+    "mailchimp_unsubscribed": "Mailchimp says unsubscribed: the objection stands wherever it was made (PECR reg. 22)",
+    "mailchimp_cleaned": "Mailchimp says cleaned: the address bounced for good",
+    "mailchimp_pending": "Mailchimp still waits for the person's own confirmation",
+    "mailchimp_transactional": "Mailchimp knows the person from orders only, which is no consent to marketing",
+    "mailchimp_archived": "archived in Mailchimp, by hand or at the person's wish",
+    "mailchimp_absent": "Mailchimp does not know the address any more, and unknown means no",
+    "mailchimp_refused": "Mailchimp does not take the address: it looks fake, was erased, or is in a compliance state",
+    "no_longer_addressable": "consent or address was gone by the time of sending (asked twice: PECR reg. 22)",
+    "cancelled": "the wave was cancelled before it was sent",
+}
+
+DEFERRAL_REASONS = {
+    "capped": "too soon or too often: at least 16 h apart, at most 3 in 7 days and 8 in 30, one campaign at a time",
+    "quiet_hours": "between 21:00 and 07:00 in London (usual manners)",
+}
+
+
+def exclusion_rank(reason: str) -> int:
+    """The place of an exclusion reason in the order above, from 0. Raises KeyError for a reason nobody defined."""
+    return {name: rank for rank, name in enumerate(EXCLUSION_REASONS)}[reason]
+
+
+def reason_known(outcome: str, reason: str | None) -> bool:
+    """Whether that reason may stand with that outcome: recipients and holdouts have none, the others must have one."""
+    if outcome in ("recipient", "holdout"):
+        return reason is None
+    if outcome == "deferred":
+        return reason in DEFERRAL_REASONS
+    return reason in EXCLUSION_REASONS or reason in DROP_REASONS
+
+
+def drop_reason(mailchimp_status: str | None) -> str:
+    """The reason for a recipient whose status in Mailchimp is not `subscribed`; None is an address it doesn't know."""
+    reason = f"mailchimp_{mailchimp_status or 'absent'}"
+    return reason if reason in DROP_REASONS else "mailchimp_refused"
+
+
+def check_sums(segment_size: int, counts: Mapping[str, Any]) -> None:
+    """Every member of the segment has exactly one outcome. Raises LedgerError that names the difference.
+
+    `counts` is a wave's: recipient and holdout as numbers, excluded and deferred as {reason: number}.
+    """
+    parts = {
+        "recipients": counts.get("recipient", 0),
+        "holdouts": counts.get("holdout", 0),
+        "excluded": sum(counts.get("excluded", {}).values()),
+        "deferred": sum(counts.get("deferred", {}).values()),
+    }
+    if sum(parts.values()) != segment_size:
+        told = ", ".join(f"{number} {name}" for name, number in parts.items())
+        raise LedgerError(
+            f"The segment has {segment_size} members, but {sum(parts.values())} were decided on ({told}). "
+            "The plan lost or doubled somebody: nothing was written."
+        )

@@ -1,0 +1,301 @@
+"""The ledger: which wave goes to whom, how far it got, and why. The only code that opens `$DATA_DIR/ledger.sqlite`.
+
+    planning() → write()      planned      who gets it, who doesn't, and why
+    set_draft()               drafted      the Mailchimp draft and the hash of what is in it
+    approve(hash)             approved
+    move(…, "sending")        sending      one at a time
+    move(…, "sent"), record_deliveries(), move(…, "settled")
+
+Each public function is one transaction. Outside calls are surrounded by record_intent and record_outcome, so that
+whoever starts again after a kill knows what may have happened.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import func, insert, literal_column, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from orchestration.core.audience import DROP_REASONS, EXCLUSION_REASONS
+from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
+from orchestration.core.wave import DELIVERIES, DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
+from orchestration.resources.ledger_export import deliveries_table
+from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, new_change
+from orchestration.resources.ledger_schema import (
+    LedgerFile,
+    campaigns,
+    changes,
+    intents,
+    recipients,
+    utc_text,
+    wave_moves,
+    waves,
+)
+from orchestration.settings import Settings
+
+_RECIPIENT = [recipients.c[f.name] for f in fields(Recipient)]
+# Not created_at: under a fixed AS_OF all waves of a run were planned at one moment.
+_PLANNED_ORDER = literal_column("rowid")
+_WAVE = [waves.c[f.name] for f in fields(Wave)]
+
+
+class Ledger(LedgerFile):
+    """The ledger of one data folder. Cheap to make; may be shared between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.ledger_path)
+
+    # ---------------------------------------------------------------- planning
+
+    def start_campaign(self, name: str, at: datetime) -> datetime:
+        """When the campaign was started: `at` the first time, that same moment ever after."""
+        with self._writing() as con:
+            found = con.execute(select(campaigns.c.started_at).where(campaigns.c.campaign == name)).scalar_one_or_none()
+            if found is None:
+                con.execute(insert(campaigns).values(campaign=name, started_at=at))
+            return found or at.astimezone(UTC)
+
+    @contextmanager
+    def planning(self, campaign: str) -> Iterator[Planning]:
+        """One transaction in which a wave is planned: nobody else writes to the ledger meanwhile.
+
+        Rolls back on an exception, and on a failed write() whose error the caller swallowed.
+        """
+        # The history is read on a connection of its own: no one else can commit while we hold the lock, and a scan
+        # that is still open never meets the rows that write() adds.
+        with self._writing() as con, self._engine.connect() as reading:
+            planning = Planning(con, reading, campaign)
+            yield planning
+            if planning.failure is not None:
+                raise planning.failure
+
+    # ---------------------------------------------------------------- waves
+
+    def wave(self, wave_id: str) -> Wave:
+        """Raises LedgerError when there is no such wave."""
+        with self._reading() as con:
+            return _wave(con, wave_id)
+
+    def waves(self, campaign: str | None = None, states: Sequence[str] | None = None) -> list[Wave]:
+        """Waves in the order they were planned, of one campaign and in some states if given."""
+        query = select(*_WAVE).order_by(_PLANNED_ORDER)
+        if campaign is not None:
+            query = query.where(waves.c.campaign == campaign)
+        if states is not None:
+            query = query.where(waves.c.state.in_(states))
+        with self._reading() as con:
+            return [Wave(**row._mapping) for row in con.execute(query)]
+
+    def moves(self, wave_id: str) -> list[Move]:
+        """A wave's moves so far, the first first."""
+        columns = [wave_moves.c[f.name] for f in fields(Move)]
+        with self._reading() as con:
+            query = select(*columns).where(wave_moves.c.wave_id == wave_id).order_by(wave_moves.c.id)
+            return [Move(**row._mapping) for row in con.execute(query)]
+
+    def move(self, wave_id: str, to_state: str, *, who: str, why: str, at: datetime) -> Wave:
+        """Move a wave on; `at` is the business clock, and the wave's sent_at when it moves to sent.
+
+        Raises IllegalMove for a move the wave's state does not allow, and for `sending` while another wave is.
+        Cancelling frees the claims of the wave's people.
+        """
+        if to_state in ("drafted", "approved"):
+            raise IllegalMove(f"Wave {wave_id}: it gets to {to_state} by set_draft() or approve() only.")
+        values: dict[str, Any] = {"sent_at": at} if to_state == "sent" else {}
+        with self._writing() as con:
+            self._move(con, wave_id, to_state, who=who, why=why, at=at, values=values)
+            if to_state == "cancelled":
+                claimed = recipients.c.wave_id == wave_id, recipients.c.outcome.in_(("recipient", "holdout"))
+                con.execute(update(recipients).where(*claimed).values(released=True, change_id=new_change(con)))
+            return _wave(con, wave_id)
+
+    def set_draft(
+        self,
+        wave_id: str,
+        *,
+        audience_hash: str,
+        draft_hash: str,
+        mailchimp_campaign_id: str,
+        mailchimp_web_id: int | None,
+        mailchimp_segment_id: int,
+        who: str,
+        why: str,
+        at: datetime,
+    ) -> Wave:
+        """planned → drafted, with the hashes and Mailchimp's ids of the draft."""
+        values = {
+            "audience_hash": audience_hash,
+            "draft_hash": draft_hash,
+            "mailchimp_campaign_id": mailchimp_campaign_id,
+            "mailchimp_web_id": mailchimp_web_id,
+            "mailchimp_segment_id": mailchimp_segment_id,
+        }
+        with self._writing() as con:
+            self._move(con, wave_id, "drafted", who=who, why=why, at=at, values=values)
+            return _wave(con, wave_id)
+
+    def approve(self, wave_id: str, draft_hash: str, who: str, at: datetime) -> Wave:
+        """drafted → approved. The same approval again changes nothing. Raises StaleApproval for another hash."""
+        with self._writing() as con:
+            wave = _wave(con, wave_id)
+            if wave.state == "approved" and wave.approved_hash == draft_hash:
+                return wave
+            if wave.draft_hash is not None and wave.draft_hash != draft_hash:
+                raise StaleApproval(
+                    f"Wave {wave_id}: {draft_hash[:12]}… was approved, but the draft is {wave.draft_hash[:12]}…. "
+                    "Look at the draft as it is now and approve that."
+                )
+            values = {"approved_hash": draft_hash, "approved_by": who}
+            self._move(con, wave_id, "approved", who=who, why=f"draft {draft_hash[:12]}", at=at, values=values)
+            return _wave(con, wave_id)
+
+    def _move(
+        self, con: Connection, wave_id: str, to_state: str, *, who: str, why: str, at: datetime, values: dict[str, Any]
+    ) -> None:
+        before = _wave(con, wave_id).state
+        check_move(before, to_state, wave_id)
+        try:
+            con.execute(update(waves).where(waves.c.wave_id == wave_id).values(state=to_state, **values))
+        except IntegrityError as error:
+            other = con.execute(select(waves.c.wave_id).where(waves.c.state == "sending")).scalar_one()
+            raise IllegalMove(
+                f"Wave {wave_id} can't be sent while wave {other} is sending: they share the members' fields. "
+                f"Resume {other} first."
+            ) from error
+        made = {"wave_id": wave_id, "from_state": before, "to_state": to_state, "moved_at": at}
+        con.execute(insert(wave_moves).values(**made, who=who, why=why))
+
+    # ---------------------------------------------------------------- recipients
+
+    def recipients(self, wave_id: str, outcome: str | None = None) -> Iterator[list[Recipient]]:
+        """The members of a wave in rising order of contact id, in lists of up to 10,000.
+
+        Each list is a read of its own, so the ledger may be written to in between.
+        """
+        after = ""
+        while True:
+            query = select(*_RECIPIENT).where(recipients.c.wave_id == wave_id, recipients.c.contact_id > after)
+            if outcome is not None:
+                query = query.where(recipients.c.outcome == outcome)
+            with self._reading() as con:
+                rows = con.execute(query.order_by(recipients.c.contact_id).limit(CHUNK)).all()
+            if not rows:
+                return
+            yield [_recipient(row) for row in rows]
+            after = rows[-1].contact_id
+
+    def drafted_audience(self, wave_id: str) -> Iterator[tuple[str, str]]:
+        """(contact id, slots as JSON text) of whom the draft was made for, dropped since or not, in order of id."""
+        drafted = (recipients.c.outcome == "recipient") | recipients.c.dropped_from.in_(
+            ("drafted", "approved", "sending")
+        )
+        query = select(recipients.c.contact_id, recipients.c.slots).where(recipients.c.wave_id == wave_id, drafted)
+        with self._reading() as con:
+            for row in con.execute(query.order_by(recipients.c.contact_id)):
+                yield row.contact_id, row.slots
+
+    def drop_recipients(self, wave_id: str, dropped: Iterable[tuple[str, str]]) -> int:
+        """Recipients who turn out not to be written to: recipient → excluded, from (contact id, reason). How many were.
+
+        Refused once the wave may have gone out: a freed claim would let the person be mailed again.
+        """
+        rows = list(dropped)
+        for _, reason in rows:
+            if reason not in DROP_REASONS and reason not in EXCLUSION_REASONS:
+                raise LedgerError(f"Wave {wave_id}: no rule knows the reason {reason!r}.")
+        with self._writing() as con:
+            state = _wave(con, wave_id).state
+            sends = select(func.count()).where(
+                intents.c.wave_id == wave_id, intents.c.call == "send", intents.c.state != "failed"
+            )
+            if state not in DROPPABLE_STATES or con.execute(sends).scalar_one():
+                raise LedgerError(f"Wave {wave_id} is {state} and may have gone out: nobody can be taken out any more.")
+            values = {"outcome": "excluded", "dropped_from": state, "change_id": new_change(con)}
+            number = 0
+            for contact_id, reason in rows:
+                one = recipients.c.wave_id == wave_id, recipients.c.contact_id == contact_id
+                query = update(recipients).where(*one, recipients.c.outcome == "recipient")
+                number += con.execute(query.values(**values, reason=reason)).rowcount
+            tally = select(recipients.c.outcome, recipients.c.reason, func.count()).where(
+                recipients.c.wave_id == wave_id
+            )
+            groups = con.execute(tally.group_by(recipients.c.outcome, recipients.c.reason))
+            counts = counts_of(Counter({(outcome, reason): count for outcome, reason, count in groups}))
+            con.execute(update(waves).where(waves.c.wave_id == wave_id).values(counts=counts))
+            return number
+
+    def record_deliveries(self, wave_id: str, deliveries: Iterable[tuple[str, str, datetime]]) -> None:
+        """What became of recipients, from (contact id, delivery, at)."""
+        rows = []
+        for contact_id, delivery, at in deliveries:
+            if delivery not in DELIVERIES:
+                raise LedgerError(f"Wave {wave_id}: no rule knows the delivery {delivery!r}.")
+            rows.append((delivery, utc_text(at), contact_id))
+        if not rows:
+            return
+        with self._writing() as con:
+            change_id = new_change(con)
+            con.exec_driver_sql(
+                "update recipients set delivery = ?, delivered_at = ?, change_id = ? "
+                "where wave_id = ? and contact_id = ? and outcome = 'recipient'",
+                [(delivery, at, change_id, wave_id, contact_id) for delivery, at, contact_id in rows],
+            )
+
+    def deliveries_since(self, cursor: int) -> tuple[pa.Table, int]:
+        """What changed about recipients after `cursor` (0: everything), shaped as raw.deliveries, and the new cursor.
+
+        A cancelled wave's people come out as excluded with the reason `cancelled`.
+        """
+        with self._reading() as con:
+            last = con.execute(select(func.coalesce(func.max(changes.c.id), 0))).scalar_one()
+            return deliveries_table(con, cursor, last), last
+
+    def decisions_of(self, contact_id: str) -> list[tuple[Wave, Recipient]]:
+        """Every decision ever made about a contact, oldest first, with its wave."""
+        with self._reading() as con:
+            query = select(*_RECIPIENT).where(recipients.c.contact_id == contact_id).order_by(_PLANNED_ORDER)
+            return [(_wave(con, row.wave_id), _recipient(row)) for row in con.execute(query).all()]
+
+    # ---------------------------------------------------------------- outside calls
+
+    def record_intent(self, wave_id: str, call: str, detail: dict[str, Any] | None = None) -> int:
+        """Write down that an outside call is about to be made. No addresses in `detail`. Returns the intent's id."""
+        values = {"wave_id": wave_id, "call": call, "detail": detail or {}, "state": "intent", "outcome": {}}
+        with self._writing() as con:
+            return con.execute(insert(intents).values(**values, at=datetime.now(UTC))).inserted_primary_key[0]
+
+    def record_outcome(self, intent_id: int, state: str, detail: dict[str, Any] | None = None) -> None:
+        """Write down how it ended: `done` or `failed`."""
+        if state not in ("done", "failed"):
+            raise LedgerError(f"Intent {intent_id}: {state!r} is no outcome, only done and failed are.")
+        values = {"state": state, "outcome": detail or {}, "ended_at": datetime.now(UTC)}
+        with self._writing() as con:
+            con.execute(update(intents).where(intents.c.id == intent_id).values(**values))
+
+    def intents(self, wave_id: str, call: str | None = None, states: Sequence[str] | None = None) -> list[Intent]:
+        """The outside calls of a wave, oldest first; of one name and in some states if given."""
+        query = select(intents).where(intents.c.wave_id == wave_id).order_by(intents.c.id)
+        if call is not None:
+            query = query.where(intents.c.call == call)
+        if states is not None:
+            query = query.where(intents.c.state.in_(states))
+        with self._reading() as con:
+            return [Intent(**row._mapping) for row in con.execute(query)]
+
+
+def _wave(con: Connection, wave_id: str) -> Wave:
+    row = con.execute(select(*_WAVE).where(waves.c.wave_id == wave_id)).one_or_none()
+    if row is None:
+        raise LedgerError(f"The ledger knows no wave {wave_id}.")
+    return Wave(**row._mapping)
+
+
+def _recipient(row: Any) -> Recipient:
+    return Recipient(**{**row._mapping, "slots": json.loads(row.slots)})

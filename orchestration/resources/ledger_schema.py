@@ -1,0 +1,216 @@
+"""The ledger's tables, and how its file is opened.
+
+"At most once" is the unique index `one_claim` below: a contact can be claimed for one entry into a campaign by one
+wave, and no program can write a second claim, whatever it believes. The ledger is SQLite because DuckLake has no unique
+constraints. DuckDB must never open this file: two SQLite libraries in one process drop each other's file locks.
+
+Times are UTC, ISO 8601 text with microseconds, so that they sort as text and anyone can read them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeDecorator
+
+from orchestration.core.errors import LedgerError
+
+BUSY_TIMEOUT_MS = 30_000
+SCHEMA_VERSION = 1
+
+
+class UtcText(TypeDecorator[datetime]):
+    """A datetime with a zone, kept as UTC text."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else utc_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def utc_text(moment: datetime) -> str:
+    """`2026-11-22T08:00:00.000000+00:00`. Raises ValueError for a time without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError("the ledger takes times with a zone only")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+metadata = MetaData()
+
+campaigns = Table("campaigns", metadata, Column("campaign", String, primary_key=True), Column("started_at", UtcText))
+
+waves = Table(
+    "waves",
+    metadata,
+    Column("wave_id", String, primary_key=True),
+    Column("campaign", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("as_of", UtcText, nullable=False),
+    Column("build_id", String, nullable=False),
+    Column("snapshot_id", Integer, nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("audience_hash", String),
+    Column("draft_hash", String),
+    Column("approved_hash", String),
+    Column("approved_by", String),
+    Column("mailchimp_campaign_id", String),
+    Column("mailchimp_web_id", Integer),
+    Column("mailchimp_segment_id", Integer),
+    Column("created_at", UtcText, nullable=False),
+    Column("sent_at", UtcText),
+)
+# Member fields in Mailchimp are shared by all waves, so only one may be sending on the audience.
+Index("one_sending", waves.c.state, unique=True, sqlite_where=waves.c.state == "sending")
+
+wave_moves = Table(
+    "wave_moves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("wave_id", String, nullable=False, index=True),
+    Column("from_state", String),
+    Column("to_state", String, nullable=False),
+    Column("moved_at", UtcText, nullable=False),
+    Column("who", String, nullable=False),
+    Column("why", String, nullable=False),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("wave_id", String, nullable=False, index=True),
+    Column("call", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("at", UtcText, nullable=False),
+    Column("outcome", JSON, nullable=False),
+    Column("ended_at", UtcText),
+)
+
+# A number for each transaction that touched recipients: the cursor by which the warehouse takes what is new.
+# `at` never goes back, even when the clock does, because the latest one wins there.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcText, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("wave_id", String, primary_key=True),
+    Column("contact_id", String, primary_key=True),
+    Column("campaign", String, nullable=False),
+    Column("entry", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", String),
+    Column("evidence", String),
+    Column("email", String),
+    Column("first_name", String),
+    Column("slots", String, nullable=False),
+    Column("released", Boolean, nullable=False, default=False),
+    Column("dropped_from", String),
+    Column("delivery", String),
+    Column("delivered_at", UtcText),
+    Column("change_id", Integer, nullable=False),
+)
+CLAIMED = "outcome in ('recipient', 'holdout') and not released"
+Index(
+    "one_claim",
+    recipients.c.campaign,
+    recipients.c.contact_id,
+    recipients.c.entry,
+    unique=True,
+    sqlite_where=text(CLAIMED),
+)
+Index("recipients_by_contact", recipients.c.contact_id)
+Index("recipients_by_change", recipients.c.change_id)
+
+
+class LedgerFile:
+    """The file and its connections: what a ledger is made on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._errors():
+            self._engine = open_engine(path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._errors(), self._engine.execution_options(begin="immediate").begin() as con:
+            yield con
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._errors(), self._engine.connect() as con:
+            yield con
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise LedgerError(
+                f"The ledger {self._path} could not be read or written: {error.orig}. Nothing of this step was kept; "
+                "see that the disk has room, the file may be written and no other program holds it, then start again."
+            ) from error
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine on the ledger's file, made with its tables if need be.
+
+    Every connection is WAL with synchronous FULL: what was committed survives a kill and a power cut.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Arrow readers are pulled by DuckDB's threads, so a connection may change threads; SQLite serialises its calls.
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    with engine.connect() as con:
+        version = con.exec_driver_sql("pragma user_version").scalar_one()
+    if version < SCHEMA_VERSION:
+        with engine.execution_options(begin="immediate").begin() as con:
+            metadata.create_all(con)
+            con.exec_driver_sql(f"pragma user_version = {SCHEMA_VERSION}")
+    return engine
+
+
+def _prepare(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.isolation_level = None  # sqlite3 must not begin transactions of its own
+    cursor = dbapi_connection.cursor()
+    cursor.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("pragma journal_mode = wal")
+    cursor.execute("pragma synchronous = full")
+    cursor.execute("pragma cache_size = -65536")
+    cursor.close()
+
+
+def _begin(con: Connection) -> None:
+    # A transaction that means to write takes the lock first: upgrading a read later can fail without waiting.
+    con.exec_driver_sql("begin immediate" if con.get_execution_options().get("begin") == "immediate" else "begin")
