@@ -29,6 +29,7 @@ from orchestration.core.errors import RenderError
 from orchestration.settings import PROJECT_DIR, Settings
 
 _CODE = re.compile(r"[A-Za-z0-9_-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Renderer:
@@ -83,14 +84,14 @@ class Renderer:
         known = sorted(path.parent.name for path in self._dir.glob("*/body.mjml.j2"))
         if campaign.template not in known:
             raise RenderError(
-                f"Campaign {campaign.name}: there is no template {campaign.template!r} (no {campaign.template}/body.mjml.j2 "
-                f"in {self._dir.name}/). Name one of {', '.join(known)}, or add that folder."
+                f"Campaign {campaign.name}: there is no template {campaign.template!r} in {self._dir.name}/. "
+                f"Name one of {', '.join(known)}, or add the folder with its body.mjml.j2 and body.txt.j2."
             )
 
     def _line(self, campaign: Campaign, field: str, source: str, context: dict[str, Any]) -> str:
         """One of the campaign file's own strings, rendered onto one line."""
         with self._named(f"Campaign {campaign.name}, `{field}`", context):
-            text = " ".join(self._jinja.from_string(source).render(context).split())
+            text = _one_line(self._jinja.from_string(source).render(context))
         if not text:
             raise RenderError(f"Campaign {campaign.name}: `{field}` is empty. Write one in its defs.yaml.")
         return text
@@ -136,7 +137,7 @@ def tracked(url: str, *, campaign: str, wave_id: str) -> str:
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         is_web = False
-    if not is_web or re.search(r"[\s\x00-\x1f\x7f]", url):
+    if not is_web or re.search(r"\s", url) or _CONTROL.search(url):
         raise RenderError(f"{url!r} is not a web address. Give one that starts with https:// and has no spaces.")
     ours = {"utm_source": "email", "utm_medium": "email", "utm_campaign": campaign, "utm_content": wave_id}
     kept = [pair for pair in parts.query.split("&") if pair and pair.partition("=")[0] not in ours]
@@ -176,6 +177,13 @@ def _check_slots(campaign: Campaign, slots: Sequence[Sequence[Card]]) -> None:
             f"Campaign {campaign.name} needs articles in at least {campaign.articles.minimum} slots, but only {filled} "
             "have any. Plan the wave again; a reader with fewer articles is excluded there."
         )
+    owners: dict[str, str] = {}
+    for card in (card for cards in slots for card in cards):
+        if owners.setdefault(card.code, card.article_id) != card.article_id:
+            raise RenderError(
+                f"Campaign {campaign.name}: articles {owners[card.code]} and {card.article_id} share the card code "
+                f"{card.code!r}, so a reader would get the wrong one. Plan the wave again with a code for each."
+            )
 
 
 def _shown(card: Card, campaign: str, wave_id: str) -> dict[str, str]:
@@ -183,8 +191,8 @@ def _shown(card: Card, campaign: str, wave_id: str) -> dict[str, str]:
     for field, value in card.model_dump().items():
         if any(mark in text for text in (value, unquote(value)) for mark in ("*|", "|*")):
             raise RenderError(
-                f"Article {card.article_id}: its {field} contains a merge tag mark (*| or |*), which Mailchimp would carry out. "
-                "Take it out in the shop."
+                f"Article {card.article_id}: its {field} contains *| or |*, which Mailchimp would carry out "
+                "as a merge tag. Take it out in the shop."
             )
     if not _CODE.fullmatch(card.code):
         raise RenderError(
@@ -198,14 +206,19 @@ def _shown(card: Card, campaign: str, wave_id: str) -> dict[str, str]:
         "code": card.code,
         "article_id": card.article_id,
         "url": url,
-        "title": " ".join(card.title.split()),
-        "summary": " ".join(card.summary.split()),
+        "title": _one_line(card.title),
+        "summary": _one_line(card.summary),
     }
+
+
+def _one_line(text: str) -> str:
+    """`text` without line breaks and control characters, which MJML can't read and a subject must not have."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _html(markup: str, name: str) -> str:
     try:
-        return mjml.mjml2html(markup)
+        html = mjml.mjml2html(markup)
     except ValueError as error:
         # MJML names a place in the rendered markup, in bytes, which nobody can look up: show what stands there.
         at = re.search(r"position (\d+)", str(error))
@@ -213,5 +226,11 @@ def _html(markup: str, name: str) -> str:
         raise RenderError(
             f"{name}: MJML can't read what it renders to: {error}"
             + (f", near {' '.join(near.split())!r}" if near else "")
-            + ". Look for a tag that is not closed."
+            + ". Look for a tag that is not closed, or two mj tags with a space but no line break between them."
         ) from error
+    unknown = re.search(r"<(mj-[\w-]+)", html)
+    if unknown:
+        raise RenderError(
+            f"{name}: MJML knows no <{unknown[1]}> at the place where it stands. Mend its name or its place."
+        )
+    return html

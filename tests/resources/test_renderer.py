@@ -1,0 +1,390 @@
+"""What a subscriber reads, what Mailchimp is given, and what is refused before it gets there."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestration.core.campaign import Campaign, Card, Rendered
+from orchestration.core.errors import RenderError
+from orchestration.resources.renderer import Renderer, tracked
+from orchestration.settings import Settings
+
+SETTINGS = Settings.from_env({})
+AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
+UTM = "utm_source=email&utm_medium=email&utm_campaign=treatment_reading&utm_content=w1"
+OFFER = {"code": "WELCOME10", "percent": 10, "terms": "Closes on 31 December 2026. One use a person."}
+READING = {"slots": 3, "minimum": 2}
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer(SETTINGS)
+
+
+def make_campaign(template: str, **fields) -> Campaign:
+    needs = {"welcome": {"offer": OFFER}, "treatment_reading": {"articles": READING}}.get(template, {})
+    told = {"subject": "Hello from {{ brand.name }}", "preheader": "What is inside", **needs, **fields}
+    return Campaign(
+        name=template, description="d", segment="s", trigger={"when": "entry"}, template=template, priority=1, **told
+    )
+
+
+def make_card(number: int, **fields) -> Card:
+    of_shop = {
+        "code": f"c{number:09d}",
+        "article_id": f"article-{number}",
+        "url": f"https://larkspur-skin.test/blog/article-{number}",
+        "title": f"Article number {number}",
+        "summary": f"What article {number} is about.",
+    }
+    return Card(**{**of_shop, **fields})
+
+
+def render(renderer: Renderer, campaign: Campaign, slots=()) -> Rendered:
+    if campaign.articles and not slots:
+        slots = [[make_card(1), make_card(2)], [make_card(3)], []]
+    return renderer.render(campaign, wave_id="w1", slots=slots, as_of=AS_OF)
+
+
+def as_read(text: str, fields: Mapping[str, str]) -> str:
+    """`text` as a reader with these merge fields gets it: IF blocks decided, then tags filled in."""
+
+    def chosen(block: re.Match) -> str:
+        first, *others = re.split(r"\*\|(?:ELSEIF:([^|]*)|ELSE:)\|\*", block[2])
+        for condition, part in [(block[1], first), *zip(others[::2], others[1::2], strict=True)]:
+            field, equals, value = (condition or "").partition("=")
+            if condition is None or (fields.get(field) == value if equals else fields.get(field)):
+                return part
+        return ""
+
+    decided = re.sub(r"\*\|IF:([^|]*)\|\*(.*?)\*\|END:IF\|\*", chosen, text, flags=re.DOTALL)
+    return re.sub(r"\*\|([A-Z_:]+)\|\*", lambda tag: fields.get(tag[1], tag[0]), decided)
+
+
+class Page(HTMLParser):
+    """The words of an HTML page by element (its title as `title`), and where its links lead."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: dict[str, list[str]] = {}
+        self.links: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.open.append(tag)
+        if tag == "a":
+            self.links.append(dict(attrs)["href"])
+        if tag in ("h1", "h2", "title"):
+            self.words.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        for tag in {"h1", "h2", "title"} & set(self.open):
+            self.words[tag][-1] += data
+
+
+TEMPLATES = ["welcome", "free_delivery_thanks", "treatment_reading"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_email_says_who_sends_it_why_and_how_to_stop_it(renderer, template):
+    email = render(renderer, make_campaign(template))
+
+    assert email.subject == "Hello from Larkspur Skin"
+    for part in (email.html, email.text):
+        assert part.count("*|UNSUB|*") == 1
+        assert part.count("*|UPDATE_PROFILE|*") == 1
+        assert "*|LIST:ADDRESSLINE|*" in part
+        assert "You get this email because" in part
+        assert "Larkspur Skin Ltd" in part
+        assert "company number" in part
+        assert "Registered office" in part
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_email_is_a_page_that_reads_well_without_anything_from_outside(renderer, template):
+    email = render(renderer, make_campaign(template))
+    page = Page(email.html)
+
+    assert '<html lang="en-GB" dir="ltr"' in email.html
+    assert page.words["title"] == ["Hello from Larkspur Skin"]
+    assert ">What is inside&#847;" in email.html
+    assert len(page.words["h1"]) == 1
+    assert 'name="color-scheme" content="light dark"' in email.html
+    assert "prefers-color-scheme: dark" in email.html
+    assert not re.search(r"<img|<link|\bsrc=|url\(|@import", email.html)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_text_part_has_every_link_of_the_html_part(renderer, template):
+    email = render(renderer, make_campaign(template))
+    links = Page(email.html).links
+
+    assert len(links) >= 4
+    of_header = tracked(SETTINGS.shop_url, campaign=template, wave_id="w1")
+    assert [link for link in links if link not in email.text and link != of_header] == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_reader_is_greeted_by_name_or_without_one(renderer, template):
+    email = render(renderer, make_campaign(template))
+
+    for part in (email.html, email.text):
+        assert "Hello Amira," in as_read(part, {"FNAME": "Amira"})
+        assert "Hello," in as_read(part, {"FNAME": ""})
+
+
+def test_no_email_promises_same_day_delivery_or_hurries_anybody(renderer):
+    for template in TEMPLATES:
+        email = render(renderer, make_campaign(template))
+        for part in (email.html, email.text):
+            assert not re.search(r"same[- ]day delivery|hurry|last chance|only \d+ left|ends (soon|today)", part, re.I)
+
+
+def test_welcome_has_its_code_before_all_else_and_the_terms_beside_it(renderer):
+    email = render(renderer, make_campaign("welcome"))
+
+    for part in (email.html, email.text):
+        order = ["10% off", "WELCOME10", "Closes on 31 December 2026.", "at the checkout", "procedures, injectables"]
+        order += ["Promoter: Larkspur Skin Ltd", "What to expect from us"]
+        places = [
+            part.index(words, part.index("first order")) if i else part.index(words) for i, words in enumerate(order)
+        ]
+        assert places == sorted(places)
+
+
+def test_thanks_say_over_100_pounds_after_discounts(renderer):
+    email = render(renderer, make_campaign("free_delivery_thanks"))
+
+    for part in (email.html, email.text):
+        assert "over £100 after discounts" in part
+        assert "free 24-hour tracked UK delivery" in part
+
+
+def test_each_reader_sees_only_the_articles_whose_codes_are_in_their_fields(renderer):
+    slots = [[make_card(1), make_card(2)], [make_card(3), make_card(1)], [make_card(4)]]
+    email = render(renderer, make_campaign("treatment_reading"), slots)
+    readers = {
+        ("c000000002", "c000000001", "c000000004"): {2, 1, 4},
+        ("c000000001", "c000000003", ""): {1, 3},
+        ("", "", ""): set(),
+    }
+
+    for codes, articles in readers.items():
+        fields = dict(zip(("ART1", "ART2", "ART3"), codes, strict=True))
+        html, text = as_read(email.html, fields), as_read(email.text, fields)
+        seen = {f"Article number {number}" for number in articles}
+        assert set(Page(html).words.get("h2", [])) == seen
+        assert set(re.findall(r"^- (Article number \d+)$", text, re.M)) == seen
+        assert "ART" not in html + text
+        assert not articles or "\n\n\n\n" not in text
+
+
+def test_slot_blocks_stand_in_the_html_as_mailchimp_wants_them(renderer):
+    email = render(renderer, make_campaign("treatment_reading"), [[make_card(1), make_card(2)], [make_card(3)]])
+
+    for part in (email.html, email.text):
+        tags = re.findall(r"\*\|(?:IF:ART|ELSEIF|END)[^|]*\|\*", part[part.index("related reading") :])
+        assert tags == [
+            "*|IF:ART1=c000000001|*",
+            "*|ELSEIF:ART1=c000000002|*",
+            "*|END:IF|*",
+            "*|IF:ART2=c000000003|*",
+            "*|END:IF|*",
+        ]
+
+
+def test_thirty_long_cards_stay_far_below_what_a_mail_reader_clips(renderer):
+    slots = [
+        [make_card(10 * slot + i, title="A title " * 12, summary="What it is about " * 40) for i in range(10)]
+        for slot in range(3)
+    ]
+    email = render(renderer, make_campaign("treatment_reading"), slots)
+    fields = {"ART1": "c000000003", "ART2": "c000000013", "ART3": "c000000023", "FNAME": "Amira"}
+
+    assert len(email.html.encode()) < 60_000
+    assert len(as_read(email.html, fields).encode()) < 20_000
+
+
+def test_shop_text_is_shown_as_it_is_written_and_never_as_markup(renderer):
+    title, summary = 'Acids & "peels": <b>5%</b> < 10%?', "It's <script>alert(1)</script> & more"
+    slots = [[make_card(1, title=title, summary=summary)], [make_card(2)]]
+    email = render(renderer, make_campaign("treatment_reading"), slots)
+
+    assert Page(email.html).words["h2"][0] == title
+    assert "<script" not in email.html
+    assert title in email.text
+    assert summary in email.text
+
+
+@settings(deadline=None)
+@given(title=st.text(min_size=1, max_size=80), summary=st.text(max_size=300))
+def test_any_text_a_shop_may_hold_is_rendered_or_refused(renderer, title, summary):
+    slots = [[make_card(1, title=title, summary=summary)], [make_card(2)]]
+    try:
+        email = render(renderer, make_campaign("treatment_reading"), slots)
+    except RenderError as error:
+        assert "article-1" in str(error)
+        return
+    shown = Page(email.html).words["h2"][0]
+    assert " ".join(shown.split()) == " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", title).split())
+
+
+@pytest.mark.parametrize("field", ["title", "summary", "url", "code"])
+@pytest.mark.parametrize("text", ["x*|UNSUB|*", "x*|", "x|*", "x*%7CUNSUB%7C*"])
+def test_a_merge_tag_in_shop_data_is_refused_by_article_and_field(renderer, field, text):
+    slots = [[make_card(1), make_card(7, **{field: text})], [make_card(2)]]
+
+    with pytest.raises(RenderError, match=rf"Article article-7: its {field} contains"):
+        render(renderer, make_campaign("treatment_reading"), slots)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "/blog/x",
+        "//larkspur-skin.test/x",
+        "https://",
+        "http://[",
+        "https://a b",
+    ],
+)
+def test_only_web_addresses_are_linked_to(renderer, url):
+    with pytest.raises(RenderError, match=r"Article article-7, url: .* is not a web address"):
+        render(renderer, make_campaign("treatment_reading"), [[make_card(7, url=url)], [make_card(2)]])
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.test/x", f"https://a.test/x?{UTM}"),
+        ("https://a.test", f"https://a.test/?{UTM}"),
+        ("https://a.test/x?a=1&b=%20c#part", f"https://a.test/x?a=1&b=%20c&{UTM}#part"),
+        ("https://a.test/x?utm_source=feed&a=&utm_term=t", f"https://a.test/x?a=&utm_term=t&{UTM}"),
+    ],
+)
+def test_links_carry_the_campaign_and_keep_their_own_query_and_fragment(renderer, url, expected):
+    slots = [[make_card(1, url=url)], [make_card(2)]]
+    email = render(renderer, make_campaign("treatment_reading"), slots)
+
+    assert expected in Page(email.html).links
+    assert f"\n  {expected}\n" in email.text
+
+
+def test_the_campaign_files_own_strings_are_templates_too(renderer):
+    campaign = make_campaign(
+        "welcome",
+        subject="*|IF:FNAME|**|FNAME|*, *|END:IF|*{{ offer.percent }}% off & more",
+        preheader="The code\n  of {{ brand.name }}",
+        offer={**OFFER, "terms": "{{ offer.percent }}% off once."},
+    )
+    email = render(renderer, campaign)
+
+    assert as_read(email.subject, {"FNAME": "Amira"}) == "Amira, 10% off & more"
+    assert email.preheader == "The code of Larkspur Skin"
+    assert "10% off once." in email.text
+    assert as_read(Page(email.html).words["title"][0], {}) == "10% off & more"
+
+
+@pytest.mark.parametrize("field", ["subject", "preheader"])
+def test_an_unknown_variable_is_named_with_the_place_and_those_that_exist(renderer, field):
+    with pytest.raises(RenderError, match=rf"Campaign welcome, `{field}`: 'discount' is undefined.*offer") as caught:
+        render(renderer, make_campaign("welcome", **{field: "{{ discount }} off"}))
+    assert "README.md" in str(caught.value)
+
+
+def test_a_template_that_needs_an_offer_says_so_when_the_campaign_has_none(renderer):
+    with pytest.raises(RenderError, match=r"welcome/body.mjml.j2 \(.*, line \d+\): 'offer' is undefined"):
+        render(renderer, make_campaign("welcome", offer=None))
+
+
+def test_an_empty_subject_is_refused(renderer):
+    with pytest.raises(RenderError, match="Campaign welcome: `subject` is empty"):
+        render(renderer, make_campaign("welcome", subject="{{ '' }} "))
+
+
+@pytest.mark.parametrize("template", ["wellcome", "../welcome", "partials"])
+def test_an_unknown_template_is_answered_with_those_that_exist(renderer, template):
+    campaign = make_campaign("welcome").model_copy(update={"template": template})
+
+    with pytest.raises(RenderError, match=r"there is no template .* free_delivery_thanks, treatment_reading, welcome"):
+        render(renderer, campaign)
+
+
+@pytest.mark.parametrize(
+    ("slots", "message"),
+    [
+        ([[make_card(1)], [], []], "at least 2 slots, but only 1"),
+        ([[make_card(1)], [make_card(2)], [make_card(3)], [make_card(4)]], "has 3 article slots, but cards came for 4"),
+        ([[make_card(1)], [make_card(2, code="c000000001")]], "article-1 and article-2 share the card code"),
+        ([[make_card(1, code="a|b")], [make_card(2)]], "the card code 'a|b'"),
+    ],
+)
+def test_slots_that_would_show_a_reader_the_wrong_thing_are_refused(renderer, slots, message):
+    with pytest.raises(RenderError, match=re.escape(message)):
+        render(renderer, make_campaign("treatment_reading"), slots)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A templates folder with one small template, `note`, to break."""
+    (tmp_path / "brand.yaml").write_text("name: Larkspur Skin\n")
+    (tmp_path / "note").mkdir()
+    (tmp_path / "note" / "body.mjml.j2").write_text(
+        "<mjml><mj-body><mj-section><mj-column>\n<mj-text>{{ subject }}</mj-text>\n"
+        "</mj-column></mj-section></mj-body></mjml>"
+    )
+    (tmp_path / "note" / "body.txt.j2").write_text("{{ subject }}")
+    return tmp_path
+
+
+def test_a_new_folder_is_a_new_template(folder):
+    assert render(Renderer(SETTINGS, folder), make_campaign("note")).text == "Hello from Larkspur Skin\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "message"),
+    [
+        ("body.mjml.j2", "<mjml><mj-body><mj-section></mj-body></mjml>", r"note/body.mjml.j2: MJML can't read"),
+        ("body.mjml.j2", "<mjml><mj-body><mj-sektion></mj-sektion></mj-body></mjml>", r"MJML knows no <mj-sektion>"),
+        ("body.mjml.j2", "\n{% if %}", r"note/body.mjml.j2, line 2"),
+        ("body.txt.j2", "a\n{{ nobody }}", r"note/body.txt.j2, line 2\): 'nobody' is undefined"),
+        ("body.txt.j2", '{% include "partials/none.txt.j2" %}', r"partials/none.txt.j2 is missing"),
+        ("body.txt.j2", "{{ 'ftp://x' | tracked }}", r"note/body.txt.j2: 'ftp://x' is not a web address"),
+        ("body.txt.j2", "{{ ''.__class__.__mro__ }}", r"note/body.txt.j2.*unsafe"),
+    ],
+)
+def test_a_broken_template_is_named_with_what_is_wrong(folder, file, source, message):
+    (folder / "note" / file).write_text(source)
+
+    with pytest.raises(RenderError, match=message):
+        render(Renderer(SETTINGS, folder), make_campaign("note"))
+
+
+def test_a_missing_text_part_is_an_error_not_an_email_without_one(folder):
+    (folder / "note" / "body.txt.j2").unlink()
+
+    with pytest.raises(RenderError, match=r"note/body.txt.j2 is missing"):
+        render(Renderer(SETTINGS, folder), make_campaign("note"))
+
+
+@pytest.mark.parametrize("content", [None, "- a list", "name: [unclosed"])
+def test_a_missing_or_broken_brand_file_is_named(folder, content):
+    (folder / "brand.yaml").unlink()
+    if content:
+        (folder / "brand.yaml").write_text(content)
+
+    with pytest.raises(RenderError, match="brand.yaml"):
+        Renderer(SETTINGS, folder)
