@@ -72,7 +72,7 @@ class Source:
                 columns.append((after[field.name], "uuid"))
         if self.is_catalogue:
             columns.append(("landing_row", "bigint"))
-        return [*columns, ("landing_file", "varchar"), ("batch_id", "varchar"), ("ingested_at", "timestamptz")]
+        return [*columns, ("landing_file", "varchar"), ("batch_id", "bigint"), ("ingested_at", "timestamptz")]
 
 
 ORDER_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")

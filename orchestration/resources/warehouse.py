@@ -38,7 +38,7 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("rows_rejected", "bigint"),
         ("unknown_fields", "map(varchar, bigint)"),
         ("duplicate_of", "varchar"),
-        ("batch_id", "varchar"),
+        ("batch_id", "bigint"),
         ("ingested_at", "timestamptz"),
     ],
     "rejects": [
@@ -47,14 +47,15 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("line", "bigint"),
         ("reason", "varchar"),
         ("original", "blob"),
-        ("batch_id", "varchar"),
+        ("batch_id", "bigint"),
         ("ingested_at", "timestamptz"),
     ],
     "builds": [
         ("build_id", "varchar"),
+        ("build_no", "bigint"),
+        ("batch_id", "bigint"),
         ("as_of", "timestamptz"),
         ("snapshot_id", "bigint"),
-        ("started_at", "timestamptz"),
         ("finished_at", "timestamptz"),
     ],
     "deliveries": [
@@ -69,18 +70,25 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("as_of", "timestamptz"),
         ("sent_at", "timestamptz"),
         ("recorded_at", "timestamptz"),
+        ("batch_id", "bigint"),
     ],
 }
+
+BUILD_COLUMNS = tuple(name for name, _ in BOOKKEEPING["builds"])
 
 
 @dataclass(frozen=True)
 class Build:
-    """A complete, tested build of the models: what planning and analysts read. Times are UTC."""
+    """A complete, tested build of the models: what planning and analysts read. Times are UTC.
+
+    `build_no` counts them; `batch_id` is the highest batch of raw rows it had seen: the next build adds what came after.
+    """
 
     build_id: str
+    build_no: int
+    batch_id: int
     as_of: datetime
     snapshot_id: int
-    started_at: datetime
     finished_at: datetime
 
 
@@ -126,15 +134,13 @@ class Warehouse:
         with self._connection(read_only=True, at=None) as con:
             yield con
 
-    def record_build(
-        self, con: duckdb.DuckDBPyConnection, *, build_id: str, as_of: datetime, started_at: datetime
-    ) -> Build:
+    def record_build(self, con: duckdb.DuckDBPyConnection, *, build_id: str, build_no: int, as_of: datetime) -> Build:
         """Make the snapshot that a writer's connection sees now the one that readers read."""
         (snapshot_id,) = con.execute("select id from lake.current_snapshot()").fetchone()
-        build = Build(build_id, as_of, snapshot_id, started_at, datetime.now(UTC))
+        build = Build(build_id, build_no, next_batch(con) - 1, as_of, snapshot_id, datetime.now(UTC))
         con.execute(
-            "insert into lake.raw.builds (build_id, as_of, snapshot_id, started_at, finished_at) values (?, ?, ?, ?, ?)",
-            [build.build_id, build.as_of, build.snapshot_id, build.started_at, build.finished_at],
+            f"insert into lake.raw.builds ({', '.join(BUILD_COLUMNS)}) values (?, ?, ?, ?, ?, ?)",
+            [getattr(build, column) for column in BUILD_COLUMNS],
         )
         return build
 
@@ -142,16 +148,9 @@ class Warehouse:
         """The last complete, tested build, or None."""
         try:
             with self.latest() as con:
-                row = con.execute(
-                    "select build_id, as_of, snapshot_id, started_at, finished_at from lake.raw.builds "
-                    "order by snapshot_id desc, finished_at desc limit 1"
-                ).fetchone()
+                return last_build(con)
         except NoBuildYet:
             return None
-        if row is None:
-            return None
-        build_id, as_of, snapshot_id, started_at, finished_at = row
-        return Build(build_id, _utc(as_of), snapshot_id, _utc(started_at), _utc(finished_at))
 
     def attach_sql(self, *, read_only: bool, at: int | None) -> list[str]:
         """The statements that make a fresh DuckDB session one on this warehouse; also what `make sql` runs."""
@@ -197,6 +196,22 @@ class Warehouse:
                 f"DATA_DIR {self._settings.data_dir} can't be written: {error.strerror}. "
                 "Set DATA_DIR to a folder that this user may write to."
             ) from error
+
+
+def last_build(con: duckdb.DuckDBPyConnection) -> Build | None:
+    """The last complete, tested build that a connection sees, or None."""
+    row = con.execute(
+        f"select {', '.join(BUILD_COLUMNS)} from lake.raw.builds order by build_no desc, finished_at desc limit 1"
+    ).fetchone()
+    return None if row is None else Build(*(_utc(value) if isinstance(value, datetime) else value for value in row))
+
+
+def next_batch(con: duckdb.DuckDBPyConnection) -> int:
+    """The number for the next batch of raw rows. It counts up under the writer's lock, so no clock set back can hide rows."""
+    (highest,) = con.execute(
+        "select max(batch_id) from (select batch_id from lake.raw.landing_files union all select batch_id from lake.raw.deliveries)"
+    ).fetchone()
+    return (highest or 0) + 1
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:

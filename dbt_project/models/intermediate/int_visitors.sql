@@ -1,0 +1,52 @@
+{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="visitor_id") }}
+
+-- Who was ever identified on a visitor_id: by a view with an address, or by a signup, each with tracking consent.
+with
+
+sightings as (
+    select
+        visitor_id,
+        address_id,
+        occurred_at,
+        build_no
+    from {{ ref("int_article_views") }}
+    where visitor_id is not null and address_id is not null
+    union all
+    select
+        visitor_id,
+        address_id,
+        occurred_at,
+        build_no
+    from {{ ref("int_signups") }}
+    where visitor_id is not null
+),
+
+due as (
+    select *
+    from sightings
+    {% if is_adding() %}
+        where
+            visitor_id in (select visitor_id from sightings where build_no = {{ var("build_no") }})
+            or address_id in (
+                select address_id from {{ ref("int_address_owners") }}
+                where (select max(build_no) from {{ ref("int_address_owners") }}) = {{ var("build_no") }}
+            )
+    {% endif %}
+),
+
+identified as (
+    select
+        due.visitor_id,
+        {{ contact_id("due") }} as contact_id
+    from due
+    {{ join_contact("due") }}
+)
+
+select
+    visitor_id,
+    -- with two or more contacts on the device, what is read on it is nobody's
+    case when min(contact_id) = max(contact_id) then min(contact_id) end as contact_id,
+    min(contact_id) <> max(contact_id) as is_shared,
+    {{ var("build_no") }}::bigint as build_no
+from identified
+group by visitor_id

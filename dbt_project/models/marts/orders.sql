@@ -1,0 +1,66 @@
+{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="order_id") }}
+
+with
+
+events as (
+    select * from {{ ref("int_order_events") }}
+),
+
+due as (
+    select *
+    from events
+    {% if is_adding() %}
+        where
+            order_id in (select order_id from events where build_no = {{ var("build_no") }})
+            -- an address that changed hands takes its orders along
+            or order_id in (
+                select moved.order_id
+                from events as moved
+                inner join {{ ref("int_address_owners") }} as owners on moved.address_id = owners.address_id
+                where (select max(build_no) from {{ ref("int_address_owners") }}) = {{ var("build_no") }}
+            )
+    {% endif %}
+),
+
+-- the state last reached; at one and the same time the event with the greater id counts as later
+ranked as (
+    select
+        *,
+        last_value(address_id ignore nulls) over states as last_address_id,
+        last_value(case when address_id is not null then occurred_at end ignore nulls) over states as last_addressed_at,
+        row_number() over (partition by order_id order by occurred_at desc, event_id desc) as recency
+    from due
+    window states as (
+        partition by order_id
+        order by occurred_at, event_id
+        rows between unbounded preceding and unbounded following
+    )
+),
+
+latest as (
+    select *
+    from ranked
+    where recency = 1
+)
+
+select
+    latest.order_id,
+    {{ contact_id("latest", "last_address_id") }} as contact_id,
+    latest.status,
+    latest.placed_at,
+    latest.occurred_at as updated_at,
+    latest.currency,
+    latest.country,
+    latest.subtotal,
+    latest.discount,
+    latest.shipping,
+    latest.tax,
+    latest.total,
+    latest.refunded,
+    (latest.subtotal - latest.discount - latest.refunded)::decimal(18, 2) as goods_paid,
+    latest.status in ('cancelled', 'failed') as is_void,
+    latest.coupon_codes,
+    latest.item_count,
+    latest.event_id as last_event_id
+from latest
+{{ join_contact("latest", "last_addressed_at", "last_address_id") }}

@@ -1,0 +1,96 @@
+{{ config(
+    materialized="incremental",
+    incremental_strategy="delete+insert",
+    unique_key="contact_id",
+    post_hook="delete from {{ this }} where contact_id not in (
+        select contact_id from {{ ref('int_segment_memberships') }} where segment = 'treatment_readers'
+    )"
+) }}
+
+-- For each treatment reader, unread articles related to what they lately read, best first.
+with
+
+readers as (
+    select contact_id
+    from {{ ref("int_segment_memberships") }}
+    where
+        segment = 'treatment_readers'
+        {% if is_adding() and not var("related_due") %}
+            and (
+                contact_id in (select contact_id from {{ ref("int_touched_readers") }})
+                or contact_id not in (select contact_id from {{ this }})
+            )
+        {% endif %}
+),
+
+consents as (
+    select * from {{ ref("int_consents") }}
+),
+
+articles as (
+    select * from {{ ref("int_articles") }}
+    where is_published and published_at <= {{ as_of() }}
+),
+
+lately_read as (
+    select
+        contact_id,
+        article_id
+    from {{ ref("int_recent_reads") }}
+    where contact_id in (select contact_id from readers)
+),
+
+ever_read as (
+    select distinct
+        coalesce(
+            case when views.address_id is not null then {{ contact_id("views") }} end,
+            visitors.contact_id
+        ) as contact_id,
+        views.article_id
+    from {{ ref("int_article_views") }} as views
+    left join {{ ref("int_visitors") }} as visitors on views.visitor_id = visitors.visitor_id
+    {{ join_contact("views") }}
+    where
+        views.tracking_consent
+        and coalesce(
+            case when views.address_id is not null then {{ contact_id("views") }} end,
+            visitors.contact_id
+        ) in (select contact_id from readers)
+),
+
+candidates as (
+    select
+        lately_read.contact_id,
+        related.related_article_id as article_id,
+        sum(related.score) as score,
+        arg_max(related.reason, (related.score, related.article_id)) as reason
+    from lately_read
+    inner join {{ ref("related_articles") }} as related on lately_read.article_id = related.article_id
+    group by all
+),
+
+allowed as (
+    select candidates.*
+    from candidates
+    inner join articles on candidates.article_id = articles.article_id
+    inner join consents on candidates.contact_id = consents.contact_id
+    where not articles.has_sensitive_treatment or consents.has_health_consent
+),
+
+unread as (
+    select allowed.*
+    from allowed
+    anti join ever_read on allowed.contact_id = ever_read.contact_id and allowed.article_id = ever_read.article_id
+)
+
+select
+    contact_id,
+    row_number() over (
+        partition by contact_id
+        order by score desc, article_id
+    ) as rank,
+    article_id,
+    score,
+    reason
+from unread
+qualify rank <= {{ var("recommended_articles_per_contact") }}

@@ -1,0 +1,41 @@
+with
+
+source as (
+    select * from {{ source("raw", "orders") }}
+)
+
+select
+    -- ids
+    event_id,
+    order_id,
+    address_id,
+    customer_id,
+
+    -- times
+    occurred_at,
+    placed_at,
+
+    -- what
+    status,
+    email,
+    currency,
+    country,
+    coupon_codes,
+    coalesce(list_sum(list_transform(lines, lambda line: line.quantity)), 0)::bigint as item_count,
+
+    -- money, in `currency`, VAT in
+    subtotal,
+    discount,
+    shipping,
+    tax,
+    total,
+    refunded,
+
+    -- decides between two bodies of one event
+    {{ canonical_text([
+        "event_id", "occurred_at", "order_id", "status", "placed_at", "email", "customer_id", "currency", "country", "subtotal",
+        "discount", "shipping", "tax", "total", "refunded", "coupon_codes", "lines"
+    ]) }} as canonical_text,
+
+    batch_id
+from source
