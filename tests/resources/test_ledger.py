@@ -99,9 +99,8 @@ def test_two_waves_cannot_claim_one_contact(ledger):
 def test_a_swallowed_claim_error_still_writes_nothing(ledger):
     plan(ledger, [member(2)])
     second = a_wave()
-    with pytest.raises(AlreadyClaimed), ledger.planning("welcome") as planning:
-        with contextlib.suppress(AlreadyClaimed):
-            planning.write(second, pa.Table.from_pylist([member(1), member(2)], SCHEMA).to_batches())
+    with pytest.raises(AlreadyClaimed), ledger.planning("welcome") as planning, contextlib.suppress(AlreadyClaimed):
+        planning.write(second, pa.Table.from_pylist([member(1), member(2)], SCHEMA).to_batches())
     assert len(ledger.waves()) == 1
     assert ledger.decisions_of(contact(1)) == []
 
