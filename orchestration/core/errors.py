@@ -5,7 +5,8 @@
     ├── LandingError           a file under landing/ can't be taken at all
     ├── WarehouseError
     │   ├── WarehouseBusy      another process holds the one writer's lock
-    │   └── NoBuildYet         nothing complete and tested to read
+    │   ├── NoBuildYet         nothing complete and tested to read
+    │   └── BuildFailed        a model or a test of it failed
     ├── CampaignError          a campaign file can't be understood
     │   └── RenderError        its template or its content can't be rendered
     ├── LedgerError
@@ -43,6 +44,10 @@ class WarehouseBusy(WarehouseError):
 
 class NoBuildYet(WarehouseError):
     """There is no complete, tested build to read."""
+
+
+class BuildFailed(WarehouseError):
+    """A model could not be made, or a test of it failed."""
 
 
 class CampaignError(PennypostError):

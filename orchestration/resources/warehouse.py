@@ -165,8 +165,7 @@ class Warehouse:
         if at is not None:
             options.append(f"snapshot_version {int(at)}")
         return [
-            f"load {_quoted(_extension('sqlite_scanner'))}",
-            f"load {_quoted(_extension('ducklake'))}",
+            *load_extensions_sql(),
             "set TimeZone = 'UTC'",
             f"set temp_directory = {_quoted(self._settings.data_dir / 'tmp')}",
             f"attach {_quoted('ducklake:sqlite:' + str(self._settings.catalog_path))} as lake ({', '.join(options)})",
@@ -231,6 +230,11 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
         described = ", ".join(f"{column} {kind}" for column, kind in columns)
         con.execute(f"create table if not exists lake.raw.{name} ({described})")
     con.execute("commit")
+
+
+def load_extensions_sql() -> list[str]:
+    """The statements that load what the lake is read with, in the order they need each other."""
+    return [f"load {_quoted(_extension(name))}" for name in ("sqlite_scanner", "ducklake")]
 
 
 def _extension(name: str) -> Path:

@@ -1,0 +1,160 @@
+"""The dbt project, built in this process while it is the one writer (DESIGN 4).
+
+dbt runs inside the process that holds the warehouse's lock, so that it cannot outlive it: killed, both are gone at once.
+A build that ends with every model made and every test passed is recorded with its snapshot; readers see no other.
+"""
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from orchestration.core.errors import BuildFailed, PennypostError
+from orchestration.resources.warehouse import Build, Warehouse, last_build, next_batch
+from orchestration.settings import PROJECT_DIR, Settings
+
+log = logging.getLogger(__name__)
+
+DBT_DIR = PROJECT_DIR / "dbt_project"
+LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one model, seed or test: `status` is dbt's (success, pass, fail, error, skipped), `seconds` its run time."""
+
+    unique_id: str
+    status: str
+    message: str
+    seconds: float
+    failures: int
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """A build that is complete and tested, and how each node went."""
+
+    build: Build
+    nodes: list[NodeResult]
+
+
+def segments() -> list[str]:
+    """The segments there are: one SQL file each under models/segments."""
+    return sorted(path.stem for path in (DBT_DIR / "models" / "segments").glob("*.sql"))
+
+
+def manifest_path(settings: Settings) -> Path:
+    return settings.data_dir / "dbt" / "manifest.json"
+
+
+def parse(settings: Settings) -> Path:
+    """Read the project into a manifest under DATA_DIR, for Dagster to show it. No database is opened."""
+    _dbt(settings, ["parse", *_vars({"as_of": None})])
+    return manifest_path(settings)
+
+
+def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildReport:
+    """Build and test every model as of `as_of` (UTC), and record it.
+
+    Raises BuildFailed that names what failed; what readers see then stays the last complete build. Raises PennypostError
+    where `as_of` is earlier than the last build's.
+    """
+    with warehouse.lock(why="building the models"):
+        with warehouse.writer() as con:
+            last = last_build(con)
+            build_vars = _build_vars(con, last, as_of)
+        nodes = _dbt(settings, ["build", *_vars(build_vars)])
+        with warehouse.writer() as con:
+            recorded = warehouse.record_build(con, build_id=str(uuid.uuid4()), build_no=build_vars["build_no"], as_of=as_of)
+    return BuildReport(recorded, nodes)
+
+
+def _build_vars(con, last: Build | None, as_of: datetime) -> dict:
+    if last is None:
+        return {"as_of": as_of.isoformat(), "build_no": 1, "segments": segments()}
+    if as_of < last.as_of:
+        raise PennypostError(
+            f"as_of {as_of.isoformat()} is earlier than the last build's, {last.as_of.isoformat()}: "
+            "history can't be unwritten. Use a later AS_OF, or another DATA_DIR."
+        )
+    (catalogue_changed,) = con.execute(
+        "select count(*) > 0 from lake.raw.articles where batch_id > ?", [last.batch_id]
+    ).fetchone()
+    return {
+        "as_of": as_of.isoformat(),
+        "last_as_of": last.as_of.isoformat(),
+        "last_batch": last.batch_id,
+        "build_no": last.build_no + 1,
+        "related_due": catalogue_changed or _london_day(as_of) != _london_day(last.as_of),
+        "segments": segments(),
+    }
+
+
+def _london_day(moment: datetime):
+    return moment.astimezone(LONDON).date()
+
+
+def _vars(build_vars: dict) -> list[str]:
+    import json
+
+    return ["--vars", json.dumps(build_vars)]
+
+
+def _dbt(settings: Settings, arguments: list[str]) -> list[NodeResult]:
+    # dbt takes seconds to import: whoever only looks at settings or the ledger should not pay for it
+    from dbt.cli.main import dbtRunner
+
+    with _environment(settings):
+        outcome = dbtRunner().invoke(
+            [
+                *arguments,
+                "--project-dir",
+                str(DBT_DIR),
+                "--profiles-dir",
+                str(DBT_DIR),
+                "--target-path",
+                str(settings.data_dir / "dbt"),
+                "--log-path",
+                str(settings.data_dir / "dbt" / "logs"),
+                "--quiet",
+            ]
+        )
+    nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
+    bad = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    if bad or not outcome.success:
+        raise BuildFailed(_told(bad, outcome.exception))
+    return nodes
+
+
+def _node(result) -> NodeResult:
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        status=str(result.status.value),
+        message=result.message or "",
+        seconds=result.execution_time,
+        failures=result.failures or 0,
+    )
+
+
+def _told(bad: list[NodeResult], exception: BaseException | None) -> str:
+    lines = [f"- {node.unique_id}: {node.message}" for node in bad] or [str(exception)]
+    return "The models were not built; readers go on seeing the last complete build.\n" + "\n".join(lines)
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    """profiles.yml finds the warehouse through DATA_DIR."""
+    before = os.environ.get("DATA_DIR")
+    os.environ["DATA_DIR"] = str(settings.data_dir)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["DATA_DIR"]
+        else:
+            os.environ["DATA_DIR"] = before
