@@ -1,0 +1,318 @@
+"""Members of a list: /lists/{id} (batch), /lists/{id}/members and one member."""
+
+import json
+import secrets
+import sqlite3
+
+from orchestration.sandbox.calls import Call, Handler, Json, Problem, bad_request, expect, invalid, not_found, require
+from orchestration.sandbox.lists import the_list
+from orchestration.sandbox.member_rules import (
+    check_new_address,
+    check_status,
+    clean_merge_fields,
+    given_merge_fields,
+    hash_in_path,
+    member_hash,
+    merge_field_rows,
+    stored_merge_fields,
+)
+from orchestration.sandbox.member_views import batch_view, member_view, tags_of
+
+MAX_BATCH = 500
+
+
+def batch_members(call: Call) -> Json:
+    """Add or update up to 500 members. The answer is 200 even when some, or all, of them were refused."""
+    list_id = the_list(call)["id"]
+    require(call.body, "members")
+    entries = expect(call.body, "members", list)
+    update_existing = expect(call.body, "update_existing", bool, False)
+    if len(entries) > MAX_BATCH:
+        raise bad_request(f"You have exceeded the limit of {MAX_BATCH} members per request.")
+    fields = merge_field_rows(call.db, list_id)
+    created, updated, errors = [], [], []
+    for entry in entries:
+        try:
+            is_new, row = _save_batched(call, list_id, entry, fields, update_existing)
+        except Problem as problem:
+            errors.append(_batch_error(entry, problem))
+        else:
+            (created if is_new else updated).append(row)
+    tags = tags_of(call.db, [row["id"] for row in updated])
+    return {
+        "new_members": [batch_view(call, row, fields, []) for row in created],
+        "updated_members": [batch_view(call, row, fields, tags.get(row["id"], [])) for row in updated],
+        "errors": errors,
+        "total_created": len(created),
+        "total_updated": len(updated),
+        "error_count": len(errors),
+        "_links": [call.link("self", f"/lists/{list_id}", "POST")],
+    }
+
+
+def _save_batched(
+    call: Call, list_id: str, entry: Json, fields: dict[str, sqlite3.Row], update_existing: bool
+) -> tuple[bool, sqlite3.Row]:
+    if not isinstance(entry, dict):
+        raise invalid("members", "Schema describes object, string found instead")
+    require(entry, "email_address")
+    address = expect(entry, "email_address", str)
+    existing = find_member(call.db, list_id, member_hash(address))
+    if existing is not None and existing["status"] != "archived" and not update_existing:
+        raise Problem(
+            400,
+            "Member Exists",
+            f"{address} is already a list member, do you want to update? "
+            "please provide update_existing:true in the request body",
+        )
+    status = expect(entry, "status", str)
+    if status is None and (existing is None or existing["status"] == "archived"):
+        raise invalid("status", "Required fields were not provided: status")
+    return existing is None, save_member(call, list_id, existing, entry, status=status, fields=fields)
+
+
+def _batch_error(entry: Json, problem: Problem) -> Json:
+    first = problem.errors[0] if problem.errors else {"field": "", "message": ""}
+    exists = problem.title == "Member Exists"
+    return {
+        "email_address": str(entry.get("email_address", "")) if isinstance(entry, dict) else "",
+        "error": problem.detail,
+        "error_code": "ERROR_CONTACT_EXISTS" if exists else "ERROR_GENERIC",
+        "field": first["field"],
+        "field_message": first["message"],
+    }
+
+
+def list_members(call: Call) -> Json:
+    list_id = the_list(call)["id"]
+    count, offset = call.page()
+    where, values = _filters(call, list_id)
+    sort = {"timestamp_opt": "timestamp_opt", "timestamp_signup": "timestamp_signup", "last_changed": "last_changed"}
+    order = sort.get(call.query.get("sort_field", ""), "id")
+    direction = "desc" if call.query.get("sort_dir", "").upper() == "DESC" else "asc"
+    rows = call.db.execute(
+        f"select * from members where {where} order by {order} {direction}, id limit ? offset ?",
+        (*values, count, offset),
+    ).fetchall()
+    total = call.db.execute(f"select count(*) from members where {where}", values).fetchone()[0]
+    path = f"/lists/{list_id}"
+    fields = merge_field_rows(call.db, list_id)
+    tags = tags_of(call.db, [row["id"] for row in rows])
+    return {
+        "members": [member_view(call, row, fields, tags.get(row["id"], [])) for row in rows],
+        "list_id": list_id,
+        "total_items": total,
+        "_links": [
+            call.link("self", f"{path}/members"),
+            call.link("parent", path),
+            call.link("create", f"{path}/members", "POST"),
+        ],
+    }
+
+
+def _filters(call: Call, list_id: str) -> tuple[str, list[str]]:
+    where, values = ["list_id = ?"], [list_id]
+    if status := call.query.get("status"):
+        where.append("status = ?")
+        values.append(status)
+    for name, condition in (
+        ("since_last_changed", "last_changed >= ?"),
+        ("before_last_changed", "last_changed < ?"),
+        ("since_timestamp_opt", "timestamp_opt >= ?"),
+        ("before_timestamp_opt", "timestamp_opt < ?"),
+        ("unsubscribed_since", "status = 'unsubscribed' and unsubscribed_at >= ?"),
+    ):
+        moment = call.instant(name)
+        if moment is not None:
+            where.append(condition)
+            values.append(moment)
+    return " and ".join(where), values
+
+
+def add_member(call: Call) -> Json:
+    list_id = the_list(call)["id"]
+    require(call.body, "email_address", "status")
+    address = expect(call.body, "email_address", str)
+    existing = find_member(call.db, list_id, member_hash(address))
+    if existing is not None and existing["status"] != "archived":
+        raise Problem(
+            400, "Member Exists", f"{address} is already a list member. Use PUT to insert or update list members."
+        )
+    return _save_one(call, list_id, existing, expect(call.body, "status", str))
+
+
+def get_member(call: Call) -> Json:
+    list_id = the_list(call)["id"]
+    row = _the_member(call, list_id)
+    return _one(call, row)
+
+
+def put_member(call: Call) -> Json:
+    """Add or update one member: `status_if_new` for somebody new, `status`, if given, for somebody known."""
+    list_id = the_list(call)["id"]
+    existing = find_member(call.db, list_id, hash_in_path(call.params["member"]))
+    status = expect(call.body, "status", str)
+    if existing is None:
+        require(call.body, "email_address")
+        status = expect(call.body, "status_if_new", str, status)
+        if status is None:
+            raise invalid("status_if_new", "Required fields were not provided: status_if_new")
+    return _save_one(call, list_id, existing, status)
+
+
+def patch_member(call: Call) -> Json:
+    list_id = the_list(call)["id"]
+    return _save_one(call, list_id, _the_member(call, list_id), expect(call.body, "status", str))
+
+
+def archive_member(call: Call) -> None:
+    list_id = the_list(call)["id"]
+    row = _the_member(call, list_id)
+    if row["status"] in ("cleaned", "pending", "archived"):
+        raise Problem(
+            405,
+            "Method Not Allowed",
+            "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived",
+            headers={"Allow": "GET, PUT"},
+        )
+    call.db.execute("update members set status = 'archived', last_changed = ? where id = ?", (call.now, row["id"]))
+
+
+def delete_permanently(call: Call) -> None:
+    """Erase a member. The address can never be added again by a call."""
+    list_id = the_list(call)["id"]
+    row = _the_member(call, list_id)
+    call.db.execute("delete from segment_members where member_id = ?", (row["id"],))
+    call.db.execute("delete from members where id = ?", (row["id"],))
+    call.db.execute("insert or ignore into forgotten values (?, ?)", (list_id, row["hash"]))
+
+
+def find_member(db: sqlite3.Connection, list_id: str, hash_: str) -> sqlite3.Row | None:
+    return db.execute("select * from members where list_id = ? and hash = ?", (list_id, hash_)).fetchone()
+
+
+def _the_member(call: Call, list_id: str) -> sqlite3.Row:
+    row = find_member(call.db, list_id, hash_in_path(call.params["member"]))
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _one(call: Call, row: sqlite3.Row) -> Json:
+    fields = merge_field_rows(call.db, row["list_id"])
+    return member_view(call, row, fields, tags_of(call.db, [row["id"]]).get(row["id"], []))
+
+
+def _save_one(call: Call, list_id: str, existing: sqlite3.Row | None, status: str | None) -> Json:
+    fields = merge_field_rows(call.db, list_id)
+    return _one(call, save_member(call, list_id, existing, call.body, status=status, fields=fields))
+
+
+def save_member(
+    call: Call,
+    list_id: str,
+    existing: sqlite3.Row | None,
+    entry: Json,
+    *,
+    status: str | None,
+    fields: dict[str, sqlite3.Row],
+) -> sqlite3.Row:
+    """Write one member as `entry` has it and return its row. Raises Problem when Mailchimp would refuse it."""
+    address = expect(entry, "email_address", str, existing["email_address"] if existing else None)
+    hash_ = member_hash(address)
+    if existing is None or hash_ != existing["hash"]:
+        check_new_address(address)
+        _check_not_taken(call.db, list_id, address, hash_)
+    if status is not None:
+        check_status(address, status, in_compliance_state=bool(existing and existing["in_compliance_state"]))
+    validate = not call.flag("skip_merge_validation")
+    values = clean_merge_fields(fields, given_merge_fields(entry), stored_merge_fields(existing), validate=validate)
+    if existing is None:
+        return _insert(call, list_id, entry, address, status, values)
+    return _update(call, existing, entry, address, status or existing["status"], values)
+
+
+def _check_not_taken(db: sqlite3.Connection, list_id: str, address: str, hash_: str) -> None:
+    if db.execute("select 1 from forgotten where list_id = ? and hash = ?", (list_id, hash_)).fetchone():
+        raise Problem(
+            400,
+            "Forgotten Email Not Subscribed",
+            f"{address} was permanently deleted and cannot be re-imported. "
+            "The contact must re-subscribe to get back on the list.",
+        )
+    if find_member(db, list_id, hash_) is not None:
+        raise Problem(
+            400, "Member Exists", f"{address} is already a list member. Use PUT to insert or update list members."
+        )
+
+
+def _insert(call: Call, list_id: str, entry: Json, address: str, status: str, values: Json) -> sqlite3.Row:
+    return call.db.execute(
+        """
+        insert into members (
+            list_id, hash, email_address, unique_email_id, contact_id, email_type, status, merge_fields, language, vip,
+            ip_signup, timestamp_signup, ip_opt, timestamp_opt, last_changed, source, unsubscribe_reason, unsubscribed_at
+        ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'API - Generic', ?, ?) returning *
+        """,
+        (
+            list_id,
+            member_hash(address),
+            address,
+            secrets.token_hex(5),
+            secrets.token_hex(16),
+            expect(entry, "email_type", str, "html"),
+            status,
+            json.dumps(values),
+            expect(entry, "language", str, ""),
+            expect(entry, "vip", bool, False),
+            expect(entry, "ip_signup", str, ""),
+            expect(entry, "timestamp_signup", str, ""),
+            expect(entry, "ip_opt", str, ""),
+            expect(entry, "timestamp_opt", str, call.now if status == "subscribed" else ""),
+            call.now,
+            *_unsubscribed(call, status),
+        ),
+    ).fetchone()
+
+
+def _update(call: Call, existing: sqlite3.Row, entry: Json, address: str, status: str, values: Json) -> sqlite3.Row:
+    same_status = status == existing["status"]
+    opted_in = status == "subscribed" and not same_status
+    left = (existing["unsubscribe_reason"], existing["unsubscribed_at"]) if same_status else _unsubscribed(call, status)
+    return call.db.execute(
+        """
+        update members set
+            hash = ?, email_address = ?, email_type = ?, status = ?, merge_fields = ?, language = ?, vip = ?,
+            timestamp_opt = ?, unsubscribe_reason = ?, unsubscribed_at = ?, last_changed = ?
+        where id = ? returning *
+        """,
+        (
+            member_hash(address),
+            address,
+            expect(entry, "email_type", str, existing["email_type"]),
+            status,
+            json.dumps(values),
+            expect(entry, "language", str, existing["language"]),
+            expect(entry, "vip", bool, bool(existing["vip"])),
+            expect(entry, "timestamp_opt", str, call.now if opted_in else existing["timestamp_opt"]),
+            *left,
+            call.now,
+            existing["id"],
+        ),
+    ).fetchone()
+
+
+def _unsubscribed(call: Call, status: str) -> tuple[str | None, str | None]:
+    return ("N/A (Unsubscribed by an admin)", call.now) if status == "unsubscribed" else (None, None)
+
+
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("POST", "/lists/{list_id}", batch_members),
+    ("GET", "/lists/{list_id}/members", list_members),
+    ("POST", "/lists/{list_id}/members", add_member),
+    ("GET", "/lists/{list_id}/members/{member}", get_member),
+    ("PUT", "/lists/{list_id}/members/{member}", put_member),
+    ("PATCH", "/lists/{list_id}/members/{member}", patch_member),
+    ("DELETE", "/lists/{list_id}/members/{member}", archive_member),
+    ("POST", "/lists/{list_id}/members/{member}/actions/delete-permanent", delete_permanently),
+]
