@@ -1,5 +1,7 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="contact_id") }}
 
+-- depends_on: {{ ref("int_touched_contacts") }}
+
 -- The consent state of each contact: what they said, folded by time; at a tie an unsubscribe comes last (DESIGN 5).
 with
 

@@ -1,5 +1,7 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="contact_id") }}
 
+-- depends_on: {{ ref("int_touched_contacts") }}
+
 with
 
 seen as (

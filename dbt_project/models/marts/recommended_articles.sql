@@ -7,6 +7,8 @@
     )"
 ) }}
 
+-- depends_on: {{ ref("int_touched_readers") }}
+
 -- For each treatment reader, unread articles related to what they lately read, best first.
 with
 
