@@ -1,25 +1,37 @@
 """`python -m orchestration.demo seed` and `… trickle [--every SECONDS]`, into the landing folder of the settings."""
 
 import argparse
+import signal
 import sys
+import threading
 
 from orchestration.core.errors import PennypostError
 from orchestration.demo.seed import seed
+from orchestration.demo.trickle import trickle
 from orchestration.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.demo", description="The demo shop, Larkspur Skin.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("seed", help="write some weeks of events, once")
+    going_on = commands.add_parser("trickle", help="go on writing small files until stopped")
+    going_on.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="time between files (10)")
     options = parser.parse_args(arguments)
     try:
         settings = Settings.from_env()
-        if options.command == "seed":
-            _say(str(seed(settings.landing_dir, settings.now())))
     except PennypostError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if options.command == "seed":
+        _say(str(seed(settings.landing_dir, settings.now())))
+    else:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        written = trickle(settings.landing_dir, options.every, stop, _say)
+        _say(f"Stopped after {written} files.")
     return 0
 
 

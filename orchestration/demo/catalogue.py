@@ -32,8 +32,8 @@ class Article:
 
     @property
     def is_open_to_all(self) -> bool:
-        """Whether one of its treatments counts without health consent."""
-        return any(treatment.split("/")[0] not in HEALTH_SENSITIVE for treatment in self.treatments)
+        """Whether it may be recommended without health consent: none of its treatments is health-sensitive."""
+        return all(treatment.split("/")[0] not in HEALTH_SENSITIVE for treatment in self.treatments)
 
     def row(self, now: datetime) -> dict:
         return {

@@ -124,7 +124,7 @@ def _views(
         )
 
 
-def _basket(draw: random.Random, least: int, most: int) -> list[tuple[str, int]]:
+def basket(draw: random.Random, least: int, most: int) -> list[tuple[str, int]]:
     """Goods worth more than `least` and at most `most` pounds."""
     on_sale = [product for product in products().values() if product.in_stock]
     while True:
@@ -145,7 +145,7 @@ def _newcomer(feed: Feed, who: Contact, now: datetime, draw: random.Random) -> N
 
 def _buyer(feed: Feed, who: Contact, now: datetime, draw: random.Random, *, soft: bool) -> None:
     placed_at = _ago(draw, now, (24, 40 * 24))
-    _order(feed, who, placed_at, _basket(draw, 105, 300), now)
+    _order(feed, who, placed_at, basket(draw, 105, 300), now)
     if soft:
         _subscribe(feed, who, placed_at, source="checkout", basis="soft_opt_in", source_url=None)
     else:
@@ -172,7 +172,7 @@ def _reader(
         visitor_id=who.visitor_id if on_device else None,
     )
     shelf = liked(taste)
-    read = draw.sample(shelf, min(len(shelf) - 1, draw.randint(2, 4)))
+    read = draw.sample(shelf, min(len(shelf) - 3, draw.randint(2, 4)))  # some is left to recommend
     if draw.random() < 0.4:  # now and then something else catches the eye
         read.append(draw.choice([a for a in articles().values() if a.status == "publish" and a not in shelf]))
     _views(feed, who, read, now, draw)
@@ -181,7 +181,7 @@ def _reader(
 def _small_buyer(feed: Feed, who: Contact, now: datetime, draw: random.Random) -> None:
     subscribed_at = _ago(draw, now, (20 * 24, 44 * 24))
     _subscribe(feed, who, subscribed_at)
-    _order(feed, who, subscribed_at + timedelta(hours=draw.randint(1, 400)), _basket(draw, 10, 90), now)
+    _order(feed, who, subscribed_at + timedelta(hours=draw.randint(1, 400)), basket(draw, 10, 90), now)
 
 
 def _passer_by(feed: Feed, number: int, now: datetime, draw: random.Random) -> None:

@@ -34,7 +34,7 @@ def span(text: str) -> timedelta:
     """A length of time such as `29d 18h`; `-2d` is negative. Raises ValueError for anything else."""
     sign = -1 if text.startswith("-") else 1
     parts = re.findall(r"(\d+)([dhm])", text)
-    if " ".join(f"{number}{unit}" for number, unit in parts) != text.lstrip("-"):
+    if not parts or " ".join(f"{number}{unit}" for number, unit in parts) != text.lstrip("-"):
         raise ValueError(f"{text!r} is not a length of time such as 29d 18h")
     return sign * timedelta(**{_UNITS[unit]: int(number) for number, unit in parts})
 

@@ -1,0 +1,61 @@
+"""The trickle as a watcher of the landing folder finds it."""
+
+import threading
+from datetime import UTC, datetime
+
+from orchestration.demo.trickle import trickle
+
+
+def _run(folder, files):
+    """Let the trickle write that many files, without waiting between them."""
+    stop = threading.Event()
+    lines = []
+
+    def say(line):
+        lines.append(line)
+        if len(lines) == files:
+            stop.set()
+
+    assert trickle(folder, 0.001, stop, say) == files
+    return lines
+
+
+def test_a_round_brings_a_signup_views_an_order_and_its_buyers_opt_in(tmp_path, read_landing):
+    began = datetime.now(UTC)
+    lines = _run(tmp_path, 5)
+    landed = read_landing(tmp_path)
+    assert len(lines) == len(list(tmp_path.glob("*/trickle-*.jsonl"))) == 5
+    newsletter, checkout = sorted(landed.rows["signups"], key=lambda row: row["occurred_at"])
+    assert (newsletter["basis"], checkout["basis"]) == ("consent", "soft_opt_in")
+    pending, processing = landed.rows["orders"]
+    assert (pending["status"], processing["status"]) == ("pending", "processing")
+    assert processing["email"] == checkout["email"]
+    assert processing["subtotal"] > 100 and processing["country"] == "GB"
+    newest = max(datetime.fromisoformat(row["occurred_at"]) for rows in landed.rows.values() for row in rows)
+    assert began <= newest <= datetime.now(UTC)
+
+
+def test_people_and_events_do_not_repeat_within_a_run_nor_in_the_next(tmp_path, read_landing):
+    _run(tmp_path, 20)
+    _run(tmp_path, 20)
+    landed = read_landing(tmp_path)
+    addresses = [row["email"] for row in landed.rows["signups"]]
+    assert len(addresses) == len(set(addresses)) == 16
+    assert all(address.endswith(".test") for address in addresses)
+    for rows in landed.rows.values():
+        assert len({row["event_id"] for row in rows}) == len(rows)
+
+
+def test_the_newcomer_reads_two_articles_that_are_theirs(tmp_path, read_landing):
+    _run(tmp_path, 5)
+    landed = read_landing(tmp_path)
+    newcomer = min(landed.rows["signups"], key=lambda row: row["occurred_at"])
+    read = [row["article_id"] for row in landed.rows["article_views"] if row["email"] == newcomer["email"]]
+    assert len(set(read)) == 2
+
+
+def test_a_trickle_told_to_stop_before_it_starts_writes_nothing(tmp_path):
+    stop = threading.Event()
+    stop.set()
+    assert trickle(tmp_path, 10, stop, print) == 0
+    assert not list(tmp_path.iterdir())
