@@ -9,8 +9,6 @@ from importlib import resources
 import yaml
 
 SHOP = "https://larkspur-skin.test"
-# The same list is a dbt seed: reading about these, or what lies under them, says something about a person's health.
-HEALTH_SENSITIVE = ("hair", "acne", "rosacea", "melasma", "hyperhidrosis")
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,6 @@ class Article:
     @property
     def url(self) -> str:
         return f"{SHOP}/blog/{self.slug}"
-
-    @property
-    def is_open_to_all(self) -> bool:
-        """Whether it may be recommended without health consent: none of its treatments is health-sensitive."""
-        return all(treatment.split("/")[0] not in HEALTH_SENSITIVE for treatment in self.treatments)
 
     def row(self, now: datetime) -> dict:
         return {
