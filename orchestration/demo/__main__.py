@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         written = trickle(settings.landing_dir, options.every, stop, _say)
-        _say(f"Stopped after {written} files.")
+        _say(f"Stopped. Files written: {written}")
     return 0
 
 

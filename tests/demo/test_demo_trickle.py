@@ -1,9 +1,12 @@
 """The trickle as a watcher of the landing folder finds it."""
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 
 from orchestration.demo.trickle import trickle
+from orchestration.settings import PROJECT_DIR
 
 
 def _run(folder, files):
@@ -59,3 +62,15 @@ def test_a_trickle_told_to_stop_before_it_starts_writes_nothing(tmp_path):
     stop.set()
     assert trickle(tmp_path, 10, stop, print) == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_tells_of_each_file_and_ends_well_when_asked_to_stop(tmp_path):
+    env = {"LANDING": str(tmp_path), "PYTHONPATH": str(PROJECT_DIR)}
+    command = [sys.executable, "-m", "orchestration.demo", "trickle", "--every", "60"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as running:
+        first = running.stdout.readline()
+        running.terminate()
+        rest, _ = running.communicate(timeout=10)
+    assert first.startswith("A newsletter signup → signups/trickle-")
+    assert rest == "Stopped. Files written: 1\n"
+    assert running.returncode == 0
