@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.demo.catalogue import articles
-from orchestration.demo.crowd import DOMAINS, TASTES, Contact, basket, liked, names
+from orchestration.demo.crowd import DOMAINS, HEALTH_TASTES, TASTES, Contact, basket, liked, names
 from orchestration.demo.events import STATE_DELAYS, order_rows, signup_row, view_row
 from orchestration.demo.files import json_lines, put
 
@@ -51,7 +51,7 @@ def _steps(started: datetime) -> Iterator[_Step]:
         other_first, other_last = cast[(number + 1) % len(cast)]
         newcomer = _newcomer(first, last, f"t{run}-{number}", draw)
         buyer = _newcomer(other_first, other_last, f"t{run}-{number + 1}", draw)
-        taste = draw.choice([taste for taste in TASTES if taste not in ("hair", "calm skin")])
+        taste = draw.choice([taste for taste in TASTES if taste not in HEALTH_TASTES])
         yield "signups", "A newsletter signup", lambda at, who=newcomer: [_signup(who, at)]
         yield "article_views", "Articles read", lambda at, run=f"{run}-{number}": _passers_by(run, at, draw)
         yield "orders", "An order over £100", lambda at, who=buyer: _order(who, at, draw)
