@@ -4,9 +4,14 @@ The decisions over many rows are one query (the plan); this module names what th
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from orchestration.core.errors import LedgerError
+
+LONDON = ZoneInfo("Europe/London")
 
 # The first that applies is the one recorded, so a person's strongest "no" is the one they are told.
 EXCLUSION_REASONS = {
@@ -28,14 +33,36 @@ DROP_REASONS = {
     "mailchimp_archived": "archived in Mailchimp, by hand or at the person's wish",
     "mailchimp_absent": "Mailchimp does not know the address any more, and unknown means no",
     "mailchimp_refused": "Mailchimp does not take the address: it looks fake, was erased, or is in a compliance state",
+    "same_address": "another recipient of the wave has the same address: one email goes to it",
     "no_longer_addressable": "consent or address was gone by the time of sending (asked twice: PECR reg. 22)",
     "cancelled": "the wave was cancelled before it was sent",
 }
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How close together, over all campaigns, a person may be written to."""
+
+    gap_hours: int = 16
+    most_in_7_days: int = 3
+    most_in_30_days: int = 8
+
+
+MANNERS = Manners()
 
 DEFERRAL_REASONS = {
     "capped": "too soon or too often: at least 16 h apart, at most 3 in 7 days and 8 in 30, one campaign at a time",
     "quiet_hours": "between 21:00 and 07:00 in London (usual manners)",
 }
+
+
+def is_quiet(moment: datetime, hours: tuple[int, int] | None) -> bool:
+    """Whether nobody should be written to at `moment`: `hours` are first quiet and first loud hour, in London; None never."""
+    if hours is None:
+        return False
+    start, end = hours
+    hour = moment.astimezone(LONDON).hour
+    return start <= hour < end if start < end else hour >= start or hour < end
 
 
 def exclusion_rank(reason: str) -> int:

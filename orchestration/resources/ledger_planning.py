@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from orchestration.core.audience import check_sums, reason_known
 from orchestration.core.errors import AlreadyClaimed, LedgerError
 from orchestration.core.wave import OUTCOMES, WaveDraft
-from orchestration.resources.ledger_schema import CLAIMED, changes, wave_moves, waves
+from orchestration.resources.ledger_schema import CLAIMED, campaigns, changes, wave_moves, waves
 
 CHUNK = 10_000
 COLUMNS = ("contact_id", "entry", "outcome", "reason", "evidence", "email", "first_name", "slots")
@@ -61,6 +61,15 @@ class Planning:
         self._reading = reading
         self.campaign = campaign
         self.failure: LedgerError | None = None
+
+    def start(self, at: datetime) -> datetime:
+        """When the campaign was started: `at` the first time a plan of it is kept, that same moment ever after."""
+        found = self._con.execute(
+            select(campaigns.c.started_at).where(campaigns.c.campaign == self.campaign)
+        ).scalar_one_or_none()
+        if found is None:
+            self._con.execute(insert(campaigns).values(campaign=self.campaign, started_at=at))
+        return found or at.astimezone(UTC)
 
     def history(self) -> pa.RecordBatchReader:
         """Every live claim of every campaign, and each contact's last deferral: what the planning query must know.

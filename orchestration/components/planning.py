@@ -1,0 +1,234 @@
+"""Planning a wave: every member of the segment becomes recipient, holdout, excluded or deferred, in one query.
+
+What the query reads: the models as of the last complete, tested build, and the ledger's claims, which stream in as Arrow inside
+the transaction that then writes the wave. So nobody can claim a contact between the look and the write.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from orchestration.components.articles import assign
+from orchestration.core.audience import MANNERS, is_quiet
+from orchestration.core.campaign import Campaign, Card
+from orchestration.core.errors import CampaignError
+from orchestration.core.wave import WaveDraft, new_wave_id
+from orchestration.resources.ledger import Ledger
+from orchestration.resources.ledger_planning import counts_of
+from orchestration.resources.models import segments
+from orchestration.resources.warehouse import Build, Warehouse
+from orchestration.settings import Settings
+
+EVER_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
+
+# One row per member of the segment; `why_not` is the first exclusion that applies, in the order of core.audience.
+_AUDIENCE = """
+create or replace temp table due as
+with claims as (
+    select
+        contact_id::uuid as contact_id,
+        count(*) filter (where campaign = $campaign) as entries,
+        bool_or(campaign = $campaign and sent_at is null) as is_open_here,
+        max(coalesce(sent_at, planned_as_of)) filter (where campaign = $campaign) as last_here,
+        bool_or(campaign <> $campaign and outcome = 'recipient' and sent_at is null) as is_open_elsewhere,
+        max(sent_at) filter (where outcome = 'recipient') as last_email,
+        count(*) filter (where outcome = 'recipient' and sent_at > $now - interval 7 day) as emails_7_days,
+        count(*) filter (where outcome = 'recipient' and sent_at > $now - interval 30 day) as emails_30_days
+    from history
+    where outcome in ('recipient', 'holdout')
+    group by all
+),
+
+members as (
+    select contact_id, reason as evidence, entered_at
+    from lake.marts.segment_members
+    where segment = $segment
+)
+
+select
+    members.contact_id,
+    coalesce(claims.entries, 0) + 1 as entry,
+    members.evidence,
+    contacts.email,
+    contacts.first_name,
+    case
+        when contacts.is_suppressed then 'suppressed'
+        when contacts.email is null then 'no_address'
+        when not contacts.is_subscribed or contacts.basis is null then 'no_consent'
+        when members.entered_at <= $started_at then 'entered_before_start'
+        when claims.is_open_here then 'already_sent'
+        when claims.entries > 0 and ($reentry_days is null or claims.last_here > $now - to_days($reentry_days))
+            then 'already_sent'
+    end as why_not,
+    case
+        when claims.is_open_elsewhere then 'capped'
+        when claims.last_email > $now - to_hours($gap_hours) then 'capped'
+        when claims.emails_7_days >= $most_in_7_days then 'capped'
+        when claims.emails_30_days >= $most_in_30_days then 'capped'
+        when $is_quiet then 'quiet_hours'
+    end as put_off,
+    -- chosen by the contact alone, before anything is known of them: the same people in every wave of a campaign
+    ('0x' || left(sha256($campaign || members.contact_id::varchar), 13))::bigint / 16.0 ** 13 < $holdout as is_held_out
+from members
+join lake.marts.contacts as contacts using (contact_id)
+left join claims using (contact_id)
+"""
+
+_OUTCOMES = """
+select
+    due.contact_id::varchar as contact_id,
+    due.entry::bigint as entry,
+    case
+        when due.why_not is not null then 'excluded'
+        when $minimum > 0 and coalesce(slots.filled, 0) < $minimum then 'excluded'
+        when due.put_off is not null then 'deferred'
+        when due.is_held_out then 'holdout'
+        else 'recipient'
+    end as outcome,
+    case
+        when due.why_not is not null then due.why_not
+        when $minimum > 0 and coalesce(slots.filled, 0) < $minimum then 'no_content'
+        when due.put_off is not null then due.put_off
+    end as reason,
+    due.evidence,
+    case when outcome = 'recipient' then due.email end as email,
+    case when outcome = 'recipient' then due.first_name end as first_name,
+    case when outcome = 'recipient' then coalesce(slots.slots, '{}') else '{}' end as slots
+from due
+left join slots using (contact_id)
+order by due.contact_id
+"""
+
+
+# Tells two plans with nobody to write to apart: the same decision about the same people need not be written twice.
+_DECISIONS = "select sum(hash(contact_id, outcome, reason))::varchar from outcomes"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a plan came to. `wave_id` is None when nothing was written: a rehearsal, or nothing new since the last plan.
+
+    `counts` is as in core.wave.Wave; `cards` are the articles by slot, `readers` how many people get each code.
+    """
+
+    campaign: str
+    wave_id: str | None
+    as_of: datetime
+    build: Build
+    counts: dict[str, Any]
+    cards: list[list[Card]]
+    readers: dict[str, int]
+
+    @property
+    def has_recipients(self) -> bool:
+        return self.counts["recipient"] + self.counts["holdout"] > 0
+
+
+class _NotKept(Exception):
+    """Leaves the planning transaction without keeping anything of it."""
+
+
+def plan(
+    settings: Settings,
+    ledger: Ledger,
+    warehouse: Warehouse,
+    campaign: Campaign,
+    *,
+    who: str,
+    why: str,
+    rehearse: bool = False,
+) -> Plan:
+    """Freeze the audience of a new wave of `campaign`, or, with `rehearse`, only say what it would be.
+
+    Raises NoBuildYet before the first complete build, CampaignError for a segment that is no model, AlreadyClaimed when
+    another wave got in between (nothing is written then; plan again).
+    """
+    now = settings.now()
+    build = warehouse.last_build()
+    wave_id = new_wave_id(now)
+    before = ledger.waves(campaign.name)
+    kept: Plan | None = None
+    try:
+        with warehouse.reader(at=build and build.snapshot_id) as con, ledger.planning(campaign.name) as planning:
+            _check_segment(con, campaign)
+            started_at = planning.start(EVER_BEFORE if settings.backlog == "send" else now)
+            con.register("history", planning.history().read_all())
+            con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
+            cards = _articles(con, wave_id, campaign)
+            outcomes = con.execute(_OUTCOMES, {"minimum": campaign.articles.minimum if campaign.articles else 0})
+            outcomes = outcomes.to_arrow_table()
+            (decisions,) = con.execute(_DECISIONS).fetchone()
+            kept = _plan(campaign, wave_id, now, build, outcomes, cards)
+            unchanged = before and before[-1].content.get("decisions") == decisions
+            if rehearse or (not kept.has_recipients and unchanged):
+                kept = replace(kept, wave_id=None)
+                raise _NotKept
+            planning.write(_wave(kept, decisions, who, why), outcomes.to_batches(max_chunksize=50_000))
+    except _NotKept:
+        pass
+    return kept
+
+
+def _check_segment(con: DuckDBPyConnection, campaign: Campaign) -> None:
+    found = con.execute(
+        "select count(*) from duckdb_tables() where database_name = 'lake' and table_name = 'segment_history'"
+    ).fetchone()
+    if found == (0,) or campaign.segment not in segments():
+        raise CampaignError(
+            f"Campaign {campaign.name}: there is no segment {campaign.segment!r}. "
+            f"There are {', '.join(segments())}; a new one is one SQL file under dbt_project/models/segments."
+        )
+
+
+def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_at: datetime) -> dict[str, Any]:
+    return {
+        "campaign": campaign.name,
+        "segment": campaign.segment,
+        "now": now,
+        "started_at": started_at,
+        "reentry_days": campaign.reentry.after_days,
+        "gap_hours": MANNERS.gap_hours,
+        "most_in_7_days": MANNERS.most_in_7_days,
+        "most_in_30_days": MANNERS.most_in_30_days,
+        "is_quiet": is_quiet(now, settings.quiet_hours),
+        "holdout": campaign.holdout,
+    }
+
+
+def _articles(con: DuckDBPyConnection, wave_id: str, campaign: Campaign) -> list[list[Card]]:
+    if campaign.articles is not None:
+        return assign(con, wave_id, campaign.articles)
+    con.execute("create or replace temp table slots (contact_id uuid, slots varchar, filled bigint)")
+    return []
+
+
+def _plan(
+    campaign: Campaign, wave_id: str, now: datetime, build: Build, outcomes: pa.Table, cards: list[list[Card]]
+) -> Plan:
+    tally = Counter(zip(outcomes["outcome"].to_pylist(), outcomes["reason"].to_pylist(), strict=True))
+    readers = Counter[str]()
+    for slots, number in Counter(outcomes["slots"].to_pylist()).items():
+        for code in json.loads(slots).values():
+            readers[code] += number
+    used = [[card for card in slot if card.code in readers] for slot in cards]
+    return Plan(campaign.name, wave_id, now, build, counts_of(tally), used, dict(readers))
+
+
+def _wave(plan: Plan, decisions: str, who: str, why: str) -> WaveDraft:
+    return WaveDraft(
+        wave_id=plan.wave_id,
+        campaign=plan.campaign,
+        as_of=plan.as_of,
+        build_id=plan.build.build_id,
+        snapshot_id=plan.build.snapshot_id,
+        created_at=plan.as_of,
+        who=who,
+        why=why,
+        content={"slots": [[card.model_dump() for card in slot] for slot in plan.cards], "decisions": decisions},
+        segment_size=plan.counts["segment_size"],
+    )
