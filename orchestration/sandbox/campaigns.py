@@ -174,7 +174,7 @@ def action_send(call: Call) -> None:
     """`save` → `sending`; the rest happens after the answer (sending.finish)."""
     row = the_campaign(call)
     if row["status"] != "save":
-        raise bad_request(f"Your Campaign is not ready to send. Its status is {row['status']}.")
+        raise bad_request("Your Campaign is not ready to send.")
     if any(item["type"] == "error" for item in checklist(call.db, row)):
         raise bad_request("Your Campaign is not ready to send.")
     start_sending(call, row)

@@ -121,6 +121,8 @@ def _list_values(db: sqlite3.Connection, list_id: str) -> dict[str, str]:
         "LIST:ADDRESS": "\n".join([contact["company"], *address]),
         "LIST:ADDRESSLINE": line,
         "LIST_ADDRESS": line,
+        "LIST_ADDRESS_HTML": line,
+        "HTML:LIST_ADDRESS_HTML": line,
         "LIST:PHONE": contact["phone"],
         "LIST:DESCRIPTION": "You signed up for our newsletter.",
     }

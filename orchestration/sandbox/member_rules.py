@@ -27,6 +27,12 @@ def hash_in_path(text: str) -> str:
     return text.lower() if _HASH.fullmatch(text.lower()) else member_hash(text)
 
 
+def member_exists(address: str) -> Problem:
+    return Problem(
+        400, "Member Exists", f"{address} is already a list member. Use PUT to insert or update list members."
+    )
+
+
 def check_new_address(address: str) -> None:
     if not _ADDRESS.fullmatch(address):
         raise Problem(400, "Invalid Resource", "Please provide a valid email address.")
@@ -65,7 +71,9 @@ def clean_merge_fields(
         except ValueError as error:
             errors.append({"field": field["tag"], "message": str(error)})
     if validate:
-        blank = [tag for tag, field in fields.items() if field["required"] and values.get(tag, "") == ""]
+        named = {error["field"] for error in errors}
+        required = (tag for tag, field in fields.items() if field["required"] and tag not in named)
+        blank = [tag for tag in required if values.get(tag, "") == ""]
         errors += [{"field": tag, "message": "Please enter a value"} for tag in blank]
     if errors:
         raise Problem(400, "Invalid Resource", "Your merge fields were invalid.", errors=errors)

@@ -10,6 +10,7 @@ moment; it is rendered when somebody looks.
 """
 
 import json
+import re
 import sqlite3
 
 from orchestration.sandbox.calls import Call, Json
@@ -19,6 +20,8 @@ from orchestration.sandbox.store import Store
 
 ABUSE = "abuse"
 NO_REASON = "None given"
+
+_POSTAL_ADDRESS = re.compile(r"\*\|(HTML:)?LIST[:_]ADDRESS")
 
 # :segment is null when the campaign goes to the whole list.
 _AUDIENCE = """
@@ -44,7 +47,6 @@ def checklist(db: sqlite3.Connection, row: sqlite3.Row) -> list[Json]:
     """What Mailchimp looks at before a send; an item of type error forbids it."""
     settings = json.loads(row["settings"])
     size = audience_size(db, row)
-    content = (row["html"] or "") + (row["plain_text"] or "")
     has_sender = settings.get("from_name") and settings.get("reply_to")
     checks = [
         (101, "List", bool(size), f"{size} recipients.", "Your campaign has no recipients."),
@@ -62,9 +64,9 @@ def checklist(db: sqlite3.Connection, row: sqlite3.Row) -> list[Json]:
         (
             107,
             "Postal address",
-            "*|LIST:ADDRESS" in content or "*|HTML:LIST_ADDRESS" in content or "*|LIST_ADDRESS" in content,
-            "It is in the email.",
-            "Your campaign must contain your postal address: *|LIST:ADDRESSLINE|*.",
+            bool(_POSTAL_ADDRESS.search(row["html"] or "")),
+            "It is in the HTML.",
+            "Your postal address must be in the HTML: *|LIST:ADDRESSLINE|*.",
         ),
     ]
     return [
