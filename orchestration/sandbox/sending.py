@@ -23,24 +23,24 @@ NO_REASON = "None given"
 
 _POSTAL_ADDRESS = re.compile(r"\*\|(HTML:)?LIST[:_]ADDRESS")
 
-# :segment is null when the campaign goes to the whole list.
-_AUDIENCE = """
-    from members
-    where members.list_id = :list and members.status = 'subscribed' and (
-        :segment is null
-        or members.id in (select member_id from segment_members where segment_id = :segment)
-    )
+# Two statements, so that the audience of a small segment costs nothing on a large list.
+_WHOLE_LIST = "from members where members.list_id = :list and members.status = 'subscribed'"
+_SEGMENT = """
+    from segment_members join members on members.id = segment_members.member_id
+    where segment_members.segment_id = :segment and members.list_id = :list and members.status = 'subscribed'
 """
 
 
-def _audience(row: sqlite3.Row) -> Json:
-    options = json.loads(row["recipients"]).get("segment_opts", {})
-    return {"list": row["list_id"], "segment": options.get("saved_segment_id")}
+def _audience(row: sqlite3.Row) -> tuple[str, Json]:
+    """The end of a query over the members that a campaign would go to now, and its parameters."""
+    segment = json.loads(row["recipients"]).get("segment_opts", {}).get("saved_segment_id")
+    return (_WHOLE_LIST if segment is None else _SEGMENT), {"list": row["list_id"], "segment": segment}
 
 
 def audience_size(db: sqlite3.Connection, row: sqlite3.Row) -> int:
     """How many would get the campaign if it were sent now: subscribed members only."""
-    return db.execute(f"select count(*) {_AUDIENCE}", _audience(row)).fetchone()[0]
+    source, values = _audience(row)
+    return db.execute(f"select count(*) {source}", values).fetchone()[0]
 
 
 def checklist(db: sqlite3.Connection, row: sqlite3.Row) -> list[Json]:
@@ -97,17 +97,18 @@ def finish(store: Store, campaign_id: str) -> None:
         row = db.execute("select * from campaigns where id = ? and status = 'sending'", (campaign_id,)).fetchone()
         if row is None:
             return
-        db.execute(
+        source, values = _audience(row)
+        emails_sent = db.execute(
             f"""
             insert into emails (campaign_id, email_address, member_hash, merge_fields, outcome, sent_at)
             select :campaign, email_address, hash, merge_fields, outcome_of_send(email_address), :sent_at
-            {_AUDIENCE}
+            {source}
             order by members.id
             """,
-            _audience(row) | {"campaign": campaign_id, "sent_at": row["send_time"]},
-        )
+            values | {"campaign": campaign_id, "sent_at": row["send_time"]},
+        ).rowcount
         _members_react(db, row)
-        db.execute("update campaigns set status = 'sent' where id = ?", (campaign_id,))
+        db.execute("update campaigns set status = 'sent', emails_sent = ? where id = ?", (emails_sent, campaign_id))
 
 
 def _members_react(db: sqlite3.Connection, row: sqlite3.Row) -> None:

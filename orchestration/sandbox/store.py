@@ -33,6 +33,7 @@ create table if not exists members (
     unique (list_id, hash)
 );
 create index if not exists members_by_change on members (list_id, last_changed);
+create index if not exists members_by_status on members (list_id, status);
 create table if not exists forgotten (list_id text not null, hash text not null, primary key (list_id, hash));
 create table if not exists segments (
     id integer primary key autoincrement, list_id text not null, name text not null,
@@ -46,7 +47,8 @@ create index if not exists segments_of_member on segment_members (member_id);
 create table if not exists campaigns (
     web_id integer primary key autoincrement, id text not null unique, type text not null, status text not null,
     list_id text not null, recipients text not null, settings text not null, tracking text not null, html text, plain_text text,
-    create_time text not null, send_time text not null default '', is_deleted integer not null default 0
+    create_time text not null, send_time text not null default '', emails_sent integer not null default 0,
+    is_deleted integer not null default 0
 );
 create table if not exists emails (
     id integer primary key autoincrement, campaign_id text not null, email_address text not null, member_hash text not null,
