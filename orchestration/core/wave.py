@@ -78,7 +78,7 @@ class Wave:
     sent_at: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """One member of the segment in one wave, whatever became of them. `slots` maps ART1 … ART3 to card codes."""
 
