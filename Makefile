@@ -1,10 +1,41 @@
-# Everything a person types. Needs python3 (3.11 or later) and nothing else; see README.md.
+# Everything a person types. Needs python3 (3.11 or later) and make, nothing else; see README.md.
 SHELL := /bin/bash
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
+export DATA_DIR ?= $(CURDIR)/data
+export LANDING AS_OF Q CONTACT
 
-.PHONY: setup lock lint test
+.PHONY: help run once sql why test test-browser lint bench setup lock
+
+help: ## What there is to type
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: setup ## The made-up shop, the sandbox and the Dagster UI, until Ctrl-C
+	@$(PY) -m orchestration.commands.run
+
+once: setup ## The main job on a folder: make once LANDING=… DATA_DIR=… AS_OF=…
+	@$(PY) -m orchestration.commands.once
+
+sql: setup ## The DuckDB shell, read-only; make sql Q="select …" prints CSV
+	@$(PY) -m orchestration.commands.sql
+
+why: setup ## Why somebody got an email, or none: make why CONTACT=<address or id>
+	@$(PY) -m orchestration.commands.why
+
+test: setup ## All tests but the browser's
+	$(PY) -m pytest -m "not browser"
+
+test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
+	$(PY) -m pytest -m browser tests/browser
+
+lint: setup ## Style, and who may import whom
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+
+bench: setup ## Speed and memory, as ratios measured in one run
+	$(PY) tests/benchmarks/run.py
 
 setup: .venv/ready
 
@@ -19,11 +50,3 @@ setup: .venv/ready
 lock: setup ## Resolve the dependencies of pyproject.toml anew
 	.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
 		--python-version 3.11 --group dev --upgrade pyproject.toml -o requirements.lock
-
-lint: setup
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/lint-imports
-
-test: setup
-	$(PY) -m pytest -m "not browser"

@@ -91,6 +91,13 @@ class Settings:
     def uses_sandbox(self) -> bool:
         return self.mailchimp_api_key is None
 
+    def campaign_url(self, campaign_id: str | None, web_id: int | None) -> str:
+        """Where a person can look at a campaign: in Mailchimp, or in the sandbox's outbox."""
+        if self.mailchimp_api_key is None:
+            return f"http://127.0.0.1:{self.sandbox_port}/campaigns/{campaign_id}"
+        data_centre = self.mailchimp_api_key.rpartition("-")[2]
+        return f"https://{data_centre}.admin.mailchimp.com/campaigns/show?id={web_id}"
+
     @property
     def mailchimp_url(self) -> str:
         """Base address of the API, without a trailing slash: Mailchimp's own when there is a key, else the sandbox."""

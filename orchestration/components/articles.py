@@ -50,7 +50,8 @@ def assign(con: DuckDBPyConnection, wave_id: str, articles: Articles) -> list[li
     con.execute(
         """
         create or replace temp table slots as
-        select a.contact_id, json_group_object(k.field, k.code order by k.field)::varchar as slots, count(*) as filled
+        select a.contact_id, to_json(map_from_entries(list((k.field, k.code) order by k.field)))::varchar as slots,
+            count(*) as filled
         from assigned as a join codes as k using (article_id)
         group by a.contact_id
         """

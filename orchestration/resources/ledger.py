@@ -191,6 +191,13 @@ class Ledger(LedgerFile):
             yield [_recipient(row) for row in rows]
             after = rows[-1].contact_id
 
+    def outcomes(self, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
+        """How many members of a wave ended with each (outcome, reason, delivery)."""
+        kinds = recipients.c.outcome, recipients.c.reason, recipients.c.delivery
+        with self._reading() as con:
+            query = select(*kinds, func.count()).where(recipients.c.wave_id == wave_id).group_by(*kinds)
+            return {(outcome, reason, delivery): number for outcome, reason, delivery, number in con.execute(query)}
+
     def drafted_audience(self, wave_id: str) -> Iterator[tuple[str, str]]:
         """(contact id, slots as JSON text) of whom the draft was made for, dropped since or not, in order of id."""
         drafted = (recipients.c.outcome == "recipient") | recipients.c.dropped_from.in_(

@@ -4,6 +4,7 @@ dbt runs inside the process that holds the warehouse's lock, so that it cannot o
 A build that ends with every model made and every test passed is recorded with its snapshot; readers see no other.
 """
 
+import json
 import logging
 import os
 import uuid
@@ -11,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestration.core.errors import BuildFailed, PennypostError
-from orchestration.resources.warehouse import Build, Warehouse, last_build, next_batch
+from orchestration.resources.warehouse import Build, Warehouse, last_build
 from orchestration.settings import PROJECT_DIR, Settings
 
 log = logging.getLogger(__name__)
@@ -48,14 +49,13 @@ def segments() -> list[str]:
     return sorted(path.stem for path in (DBT_DIR / "models" / "segments").glob("*.sql"))
 
 
-def manifest_path(settings: Settings) -> Path:
-    return settings.data_dir / "dbt" / "manifest.json"
-
-
-def parse(settings: Settings) -> Path:
-    """Read the project into a manifest under DATA_DIR, for Dagster to show it. No database is opened."""
-    _dbt(settings, ["parse", *_vars({"as_of": None})])
-    return manifest_path(settings)
+def manifest(settings: Settings) -> dict[str, Any]:
+    """The project's manifest, which Dagster shows it by; read anew where a file of the project is newer. Opens no database."""
+    path = settings.data_dir / "dbt" / "manifest.json"
+    sources = [file for file in DBT_DIR.rglob("*") if file.suffix in (".sql", ".yml", ".csv", ".md")]
+    if not path.exists() or path.stat().st_mtime < max(file.stat().st_mtime for file in sources):
+        _dbt(settings, ["parse", *_vars({"as_of": None, "segments": segments()})])
+    return json.loads(path.read_text())
 
 
 def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildReport:
@@ -100,8 +100,6 @@ def _london_day(moment: datetime):
 
 
 def _vars(build_vars: dict) -> list[str]:
-    import json
-
     return ["--vars", json.dumps(build_vars)]
 
 

@@ -58,6 +58,10 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("snapshot_id", "bigint"),
         ("finished_at", "timestamptz"),
     ],
+    "cursors": [
+        ("name", "varchar"),
+        ("position", "bigint"),
+    ],
     "deliveries": [
         ("wave_id", "varchar"),
         ("campaign", "varchar"),

@@ -1,0 +1,159 @@
+"""Running Dagster jobs in this process, on the instance whose UI shows them, and telling what came of it."""
+
+import os
+import shutil
+import time
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestration.commands.console import table
+from orchestration.components.services import Services
+from orchestration.core.errors import PennypostError
+from orchestration.settings import PROJECT_DIR, Settings
+
+
+@dataclass(frozen=True)
+class Told:
+    """The table that a person reads, and how many emails went out."""
+
+    text: str
+    sent: int
+
+
+def prepare(settings: Settings) -> None:
+    """Make DAGSTER_HOME, and the environment that every process of this DATA_DIR shares."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    settings.landing_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_DIR / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    os.environ.update(
+        DATA_DIR=str(settings.data_dir), LANDING=str(settings.landing_dir), DAGSTER_HOME=str(settings.dagster_home)
+    )
+    os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
+
+
+def run_main_job(settings: Settings) -> Told:
+    """Run `main`, and `models` once more where something went out, so that the marts know of it.
+
+    Raises PennypostError that names the step that failed.
+    """
+    # Dagster takes seconds to import: the commands that need it are two of many
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dagster as dg
+
+        from orchestration.components.liveness import bury_the_dead
+        from orchestration.definitions import defs
+
+    services = Services(settings)
+    before = _batches(services)
+    with dg.DagsterInstance.get() as instance:
+        bury_the_dead(instance, settings)
+        code_location = defs()
+        result = _run(code_location, "main", instance)
+        told = _tell(services, result, before)
+        if told.sent:
+            _run(code_location, "models", instance)
+    return told
+
+
+def _run(code_location: Any, name: str, instance: Any) -> Any:
+    result = code_location.resolve_job_def(name).execute_in_process(instance=instance, raise_on_error=False)
+    if not result.success:
+        failed = [event for event in result.all_events if event.is_step_failure]
+        said = "\n".join(_said(event.step_failure_data.error) for event in failed)
+        raise PennypostError(f"Job {name} failed (run {result.run_id}).\n{said}")
+    return result
+
+
+def _said(error: Any) -> str:
+    while error.cause is not None:
+        error = error.cause
+    return error.message.strip()
+
+
+def _batches(services: Services) -> int:
+    if not services.settings.catalog_path.exists():
+        return 0
+    with services.warehouse.latest() as con:
+        return con.execute("select coalesce(max(batch_id), 0) from lake.raw.landing_files").fetchone()[0]
+
+
+def _tell(services: Services, result: Any, before: int) -> Told:
+    rows = [*_sources(services, before), *_segments(services)]
+    campaigns, sent = _campaigns(services, result)
+    text = table([*rows, *campaigns], heads=("what", "name", "count", "of which"))
+    return Told(text, sent)
+
+
+def _sources(services: Services, before: int) -> list[tuple[str, ...]]:
+    with services.warehouse.latest() as con:
+        found = con.execute(
+            "select source, sum(rows_landed)::bigint, sum(rows_rejected)::bigint, count(*) from lake.raw.landing_files "
+            "where batch_id > ? group by source order by source",
+            [before],
+        ).fetchall()
+    if not found:
+        return [("source", "no new files", "0", "")]
+    return [
+        ("source", source, str(landed), f"from {files} files, {rejected} rejects")
+        for source, landed, rejected, files in found
+    ]
+
+
+def _segments(services: Services) -> list[tuple[str, ...]]:
+    with services.warehouse.reader() as con:
+        found = con.execute(
+            "select segment, count(*), count(*) filter (where is_addressable) from lake.marts.segment_members "
+            "join lake.marts.contacts using (contact_id) group by segment order by segment"
+        ).fetchall()
+    return [("segment", segment, str(count), f"{reachable} may be written to") for segment, count, reachable in found]
+
+
+def _campaigns(services: Services, result: Any) -> tuple[list[tuple[str, ...]], int]:
+    rows: list[tuple[str, ...]] = []
+    sent = 0
+    for event in result.get_asset_materialization_events():
+        path = event.asset_key.path
+        if path[0] != "campaigns" or path[-1] != "audience":
+            continue
+        counts = event.materialization.metadata["counts"].value
+        wave_id = event.materialization.metadata["wave"].value
+        by_outcome = services.ledger.outcomes(wave_id) if counts["is_written"] else _planned(counts)
+        went_out = sum(number for (outcome, _, state), number in by_outcome.items() if outcome == "recipient" and state)
+        sent += went_out
+        rows += _campaign(path[1], counts, by_outcome, went_out)
+    return rows, sent
+
+
+def _planned(counts: dict[str, Any]) -> dict[tuple[str, str | None, str | None], int]:
+    found = {
+        (outcome, reason, None): n for outcome in ("excluded", "deferred") for reason, n in counts[outcome].items()
+    }
+    return {("recipient", None, None): counts["recipient"], ("holdout", None, None): counts["holdout"]} | found
+
+
+def _campaign(name: str, counts: dict[str, Any], by_outcome: dict, went_out: int) -> list[tuple[str, ...]]:
+    totals: dict[str, dict[str, int]] = {"recipient": {}, "holdout": {}, "excluded": {}, "deferred": {}}
+    for (outcome, reason, delivery), number in by_outcome.items():
+        label = reason or delivery or "planned"
+        totals[outcome][label] = totals[outcome].get(label, 0) + number
+    rows = [("campaign", f"{name}: in the segment", str(counts["segment_size"]), "")]
+    rows.append(("campaign", f"{name}: planned", str(counts["recipient"]), ""))
+    for outcome in ("excluded", "deferred", "holdout"):
+        total = sum(totals[outcome].values())
+        if total:
+            detail = ", ".join(f"{number} {label}" for label, number in sorted(totals[outcome].items()))
+            rows.append(("campaign", f"{name}: {outcome}", str(total), detail if outcome != "holdout" else ""))
+    detail = ", ".join(f"{number} {label}" for label, number in sorted(totals["recipient"].items()) if number)
+    rows.append(("campaign", f"{name}: sent", str(went_out), detail if went_out else ""))
+    return rows
+
+
+def seconds_since(started: float) -> str:
+    return f"{time.monotonic() - started:.0f} s"
+
+
+def shown(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,109 @@
+"""Processes that a command starts beside itself, and takes down with itself."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestration.core.errors import PennypostError
+from orchestration.settings import PROJECT_DIR, Settings
+
+_PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def beside(arguments: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    """Run a process of this Python in the project's folder; its output goes to `log`, and it ends when we do."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=PROJECT_DIR,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent,  # a killed command must not leave servers behind
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _die_with_parent() -> None:
+    # A Ctrl-C at the terminal is the command's to handle: it ends its children in order.
+    os.setpgrp()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def wait_for(url: str, *, process: subprocess.Popen, log: Path, seconds: float) -> None:
+    """Wait until `url` answers. Raises PennypostError when the process ends first, or time is up."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise PennypostError(f"It ended before it answered at {url}. What it said is in {log}.")
+        if answers(url):
+            return
+        time.sleep(0.2)
+    raise PennypostError(f"No answer at {url} after {seconds:.0f} s. What it said is in {log}.")
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers at a loopback address."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as response:
+            return response.status < 500
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def sandbox(settings: Settings) -> Iterator[None]:
+    """The stand-in for Mailchimp, with its outbox, until the end of the block."""
+    log = settings.data_dir / "logs" / "sandbox.log"
+    env = {"DATA_DIR": str(settings.data_dir), "SANDBOX_PORT": str(settings.sandbox_port)}
+    with beside(["-m", "orchestration.sandbox"], log=log, env=env) as process:
+        wait_for(f"http://127.0.0.1:{settings.sandbox_port}/outbox.json", process=process, log=log, seconds=30)
+        yield
+
+
+def until_interrupted(look: Callable[[], None]) -> None:
+    """Call `look` every second until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        while True:
+            look()
+            time.sleep(1)
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,73 @@
+"""`make run`: the whole of it with a made-up shop, until Ctrl-C."""
+
+import os
+import sys
+import time
+
+from orchestration.commands.console import command
+from orchestration.commands.main_job import prepare, run_main_job, seconds_since
+from orchestration.commands.processes import beside, port_is_free, sandbox, until_interrupted, wait_for
+from orchestration.core.errors import PennypostError
+from orchestration.settings import Settings
+
+
+def main() -> None:
+    started = time.monotonic()
+    os.environ.setdefault("BACKLOG", "send")
+    os.environ.setdefault("QUIET_HOURS", "off")  # whoever tries it at night wants to see emails all the same
+    settings = Settings.from_env()
+    if not settings.uses_sandbox:
+        sys.exit(
+            "MAILCHIMP_API_KEY is set: the demo shop's people are made up and are not written to through Mailchimp."
+        )
+    for name, port in (("SANDBOX_PORT", settings.sandbox_port), ("UI_PORT", settings.ui_port)):
+        if not port_is_free(port):
+            sys.exit(f"Port {port} is taken: stop what listens there, or set {name} to another.")
+    prepare(settings)
+    logs = settings.data_dir / "logs"
+    print("Starting the sandbox, the Dagster UI and the demo shop …", flush=True)
+    ui = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(settings.ui_port)]
+    seed = ["-m", "orchestration.demo", "seed"]
+    with sandbox(settings):
+        with beside(seed, log=logs / "demo.log") as seeding:
+            if seeding.wait() != 0:
+                raise PennypostError(f"The demo shop could not be made; see {logs / 'demo.log'}.")
+        with beside(ui, log=logs / "dagster.log") as dagster:
+            print("Running the main job: events in, models, campaigns …", flush=True)
+            told = run_main_job(settings)
+            wait_for(
+                f"http://127.0.0.1:{settings.ui_port}/server_info",
+                process=dagster,
+                log=logs / "dagster.log",
+                seconds=120,
+            )
+            with beside(["-m", "orchestration.demo", "trickle"], log=logs / "demo.log"):
+                _say(settings, told.text, seconds_since(started))
+                until_interrupted(lambda: _still(dagster, logs))
+        print("\nStopped. `make run` goes on from here.")
+
+
+def _say(settings: Settings, text: str, took: str) -> None:
+    print(
+        f"""
+What happened
+{text}
+
+Where to look
+  emails as their readers see them   http://127.0.0.1:{settings.sandbox_port}
+  Dagster: assets, runs, campaigns   http://127.0.0.1:{settings.ui_port}
+  the tables                         make sql
+  why somebody got an email, or not  make why CONTACT=<an address from the outbox>
+
+The demo shop goes on: a new signup every minute or so becomes an email by itself. Ready after {took}; Ctrl-C stops it.""",
+        flush=True,
+    )
+
+
+def _still(dagster, logs) -> None:
+    if dagster.poll() is not None:
+        raise PennypostError(f"Dagster ended. What it said last is in {logs / 'dagster.log'}.")
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,230 @@
+"""One campaign file → its assets, its checks, its job and, where it has one, its schedule.
+
+    campaigns/<name>/audience   who gets it, and who does not, and why
+    campaigns/<name>/draft      the draft in Mailchimp, with a link
+    campaigns/<name>/delivery   what became of it
+
+All three come from one op, so that a launch has one set of settings: `action` and `approve`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import dagster as dg
+import pydantic
+from pydantic import Field
+
+from orchestration.components.campaign_run import CampaignRun, run_campaign
+from orchestration.components.liveness import vouch
+from orchestration.components.planning import Plan
+from orchestration.components.services import Services
+from orchestration.core.audience import DEFERRAL_REASONS, EXCLUSION_REASONS
+from orchestration.core.campaign import Campaign
+from orchestration.core.wave import Wave
+from orchestration.settings import Settings
+
+GROUP = "campaigns"
+TRIGGER_TAG = "pennypost/trigger"
+
+
+class CampaignComponent(dg.Component):
+    """A campaign, described by a `defs.yaml` that a marketer can read. The attributes are those of core.campaign.Campaign."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self.campaign = campaign
+
+    @classmethod
+    def get_model_cls(cls) -> type[pydantic.BaseModel]:
+        return Campaign
+
+    @classmethod
+    def load(cls, attributes: Campaign, context: dg.ComponentLoadContext) -> "CampaignComponent":
+        return cls(attributes)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        campaign = self.campaign
+        assets = _assets(campaign)
+        job = dg.define_asset_job(
+            campaign.name,
+            selection=dg.AssetSelection.assets(assets),
+            description=f"{campaign.description} Rehearse shows who would get it and sends nothing.",
+            config={"ops": {campaign.name: {"config": {"action": "rehearse"}}}},
+        )
+        return dg.Definitions(assets=[assets], jobs=[job], schedules=_schedules(campaign, job))
+
+
+def usual_action(campaign: Campaign) -> Literal["draft", "send"]:
+    """What a launch without a person does."""
+    return "send" if campaign.approval == "automatic" else "draft"
+
+
+def _launch(campaign: Campaign) -> type[dg.Config]:
+    class Launch(dg.Config):
+        action: Literal["rehearse", "draft", "send"] = Field(
+            default=usual_action(campaign),
+            description=(
+                "rehearse: show who would get it and what it would say; nothing is written or sent. "
+                "draft: freeze the audience and make the draft in Mailchimp, to be looked at. "
+                "send: the same, and send it"
+                + (". " if campaign.approval == "automatic" else ", once the draft's hash is given under `approve`. ")
+                + "Launched again, it goes on where it was and sends nothing twice."
+            ),
+        )
+        approve: str | None = Field(
+            default=None,
+            description="The hash of a waiting draft, as the draft's metadata show it: it may go out as it is.",
+        )
+
+    return Launch
+
+
+def _assets(campaign: Campaign) -> dg.AssetsDefinition:
+    prefix = [GROUP, campaign.name]
+    upstream = [["marts", "segment_members"], ["marts", "contacts"], ["marts", "segment_history"]]
+    if campaign.articles is not None:
+        upstream.append(["marts", "recommended_articles"])
+    launch = _launch(campaign)
+    common: dict[str, Any] = {
+        "group_name": GROUP,
+        "skippable": True,
+        "tags": {TRIGGER_TAG: campaign.trigger.when},
+    }
+
+    @dg.multi_asset(
+        name=campaign.name,
+        specs=[
+            dg.AssetSpec(
+                [*prefix, "audience"],
+                deps=upstream,
+                description=f"{campaign.description} Who is due, and who not.",
+                **common,
+            ),
+            dg.AssetSpec(
+                [*prefix, "draft"], deps=[[*prefix, "audience"]], description="The draft in Mailchimp.", **common
+            ),
+            dg.AssetSpec(
+                [*prefix, "delivery"], deps=[[*prefix, "draft"]], description="What became of each email.", **common
+            ),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "counts_add_up",
+                asset=[*prefix, "audience"],
+                description="Every member of the segment is recipient, holdout, excluded or deferred, each with a reason.",
+            )
+        ],
+    )
+    def launch_campaign(context: dg.AssetExecutionContext, config: launch) -> Iterator[Any]:
+        vouch(context)
+        services = Services.from_env()
+        who = context.run.tags.get("dagster/user") or f"run {context.run_id[:8]}"
+        outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
+        yield from _results(services.settings, prefix, outcome)
+
+    return launch_campaign
+
+
+def _results(settings: Settings, prefix: list[str], outcome: CampaignRun) -> Iterator[Any]:
+    if outcome.plan is not None:
+        yield dg.MaterializeResult(
+            asset_key=[*prefix, "audience"],
+            metadata=_audience_metadata(outcome.plan) | _sample_metadata(outcome),
+            check_results=[_counts_add_up(prefix, outcome.plan)],
+        )
+    drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
+    if drafted:
+        yield dg.MaterializeResult(asset_key=[*prefix, "draft"], metadata=_draft_metadata(settings, drafted[-1]))
+    if outcome.sent:
+        yield dg.MaterializeResult(asset_key=[*prefix, "delivery"], metadata=_delivery_metadata(outcome.sent[-1]))
+
+
+def _counts_add_up(prefix: list[str], plan: Plan) -> dg.AssetCheckResult:
+    counts = plan.counts
+    decided = (
+        counts["recipient"] + counts["holdout"] + sum(counts["excluded"].values()) + sum(counts["deferred"].values())
+    )
+    return dg.AssetCheckResult(
+        asset_key=[*prefix, "audience"],
+        check_name="counts_add_up",
+        passed=decided == counts["segment_size"],
+        metadata={"segment": counts["segment_size"], "decided": decided},
+    )
+
+
+def _audience_metadata(plan: Plan) -> dict[str, Any]:
+    counts = plan.counts
+    rows = [("recipient", "", counts["recipient"]), ("holdout", "", counts["holdout"])]
+    rows += [("excluded", reason, number) for reason, number in counts["excluded"].items()]
+    rows += [("deferred", reason, number) for reason, number in counts["deferred"].items()]
+    meanings = EXCLUSION_REASONS | DEFERRAL_REASONS
+    return {
+        "segment": counts["segment_size"],
+        "recipients": counts["recipient"],
+        "excluded": sum(counts["excluded"].values()),
+        "deferred": sum(counts["deferred"].values()),
+        "by reason": dg.MetadataValue.md(
+            "| outcome | reason | contacts | meaning |\n|---|---|---|---|\n"
+            + "\n".join(
+                f"| {outcome} | {reason} | {number} | {meanings.get(reason, '')} |" for outcome, reason, number in rows
+            )
+        ),
+        "counts": dg.MetadataValue.json({**counts, "is_written": plan.wave_id is not None}),
+        "wave": plan.wave_id or "none: nothing was written",
+        "as of": plan.as_of.isoformat(),
+        "build": plan.build.build_id,
+    }
+
+
+def _sample_metadata(outcome: CampaignRun) -> dict[str, Any]:
+    if outcome.plan is None or outcome.sample is None:
+        return {}
+    plan, sample = outcome.plan, outcome.sample
+    found: dict[str, Any] = {
+        "subject": sample.subject,
+        "preheader": sample.preheader,
+        "text of the email": dg.MetadataValue.md(f"```\n{sample.text}\n```"),
+    }
+    if plan.cards:
+        found["articles"] = dg.MetadataValue.md(
+            "| slot | article | readers |\n|---|---|---|\n"
+            + "\n".join(
+                f"| {number + 1} | {card.title} | {plan.readers[card.code]} |"
+                for number, slot in enumerate(plan.cards)
+                for card in slot
+            )
+        )
+    return found
+
+
+def _draft_metadata(settings: Settings, wave: Wave) -> dict[str, Any]:
+    return {
+        "wave": wave.wave_id,
+        "state": wave.state,
+        "draft": dg.MetadataValue.url(settings.campaign_url(wave.mailchimp_campaign_id, wave.mailchimp_web_id)),
+        "hash to approve": wave.draft_hash or "",
+        "recipients": wave.counts["recipient"],
+    }
+
+
+def _delivery_metadata(wave: Wave) -> dict[str, Any]:
+    return {
+        "wave": wave.wave_id,
+        "state": wave.state,
+        "sent at": wave.sent_at.isoformat() if wave.sent_at else "",
+        "recipients": wave.counts["recipient"],
+    }
+
+
+def _schedules(campaign: Campaign, job: Any) -> list[dg.ScheduleDefinition]:
+    if campaign.trigger.cron is None:
+        return []
+    return [
+        dg.ScheduleDefinition(
+            name=f"{campaign.name}_schedule",
+            job=job,
+            cron_schedule=campaign.trigger.cron,
+            execution_timezone="Europe/London",
+            run_config={"ops": {campaign.name: {"config": {"action": usual_action(campaign)}}}},
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
+    ]

@@ -1,0 +1,143 @@
+"""One launch of a campaign: rehearse, draft or send.
+
+What an earlier launch left half done is taken up first: a wave that was planned is drafted, one that may be sent is sent.
+Then, unless a draft is still waiting for somebody's approval, a new wave is planned for those who are due now.
+"""
+
+import logging
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestration.components import delivery
+from orchestration.components.planning import Plan, plan
+from orchestration.components.services import Services
+from orchestration.core.campaign import Campaign, Card, Rendered
+from orchestration.core.errors import StaleApproval
+from orchestration.core.wave import Wave
+from orchestration.resources.warehouse import Warehouse
+
+log = logging.getLogger(__name__)
+
+Action = Literal["rehearse", "draft", "send"]
+# A wave in one of these is somebody's unfinished business.
+UNFINISHED = ("planned", "drafted", "approved", "sending", "sent")
+
+
+@dataclass(frozen=True)
+class CampaignRun:
+    """What a launch did: the plan it made (None while a draft waits for approval), the email, and the waves it moved."""
+
+    campaign: str
+    action: Action
+    plan: Plan | None = None
+    sample: Rendered | None = None
+    waves: list[Wave] = field(default_factory=list)
+
+    @property
+    def sent(self) -> list[Wave]:
+        """The waves that this launch found or brought to the end."""
+        return [wave for wave in self.waves if wave.state in ("sent", "settled")]
+
+
+def run_campaign(
+    services: Services, campaign: Campaign, action: Action, *, who: str, approve: str | None = None
+) -> CampaignRun:
+    """Launch `campaign`. `approve` is the hash of a draft that may go out; a campaign with automatic approval needs none.
+
+    Raises StaleApproval when no draft of the campaign has that hash, and whatever stopped the wave; launched again, it goes on.
+    """
+    if action == "rehearse":
+        return _rehearse(services, campaign, who)
+    if approve is not None:
+        _approve(services, campaign, approve, who)
+    moved = [
+        _onward(services, campaign, wave, action, who) for wave in services.ledger.waves(campaign.name, UNFINISHED)
+    ]
+    if any(wave.state == "drafted" for wave in moved):
+        return CampaignRun(campaign.name, action, waves=moved)
+    planned = plan(
+        services.settings, services.ledger, services.warehouse, campaign, who=who, why=f"launched to {action}"
+    )
+    if planned.wave_id is None:
+        return CampaignRun(campaign.name, action, plan=planned, waves=moved)
+    if not planned.has_recipients:
+        wave = services.ledger.move(
+            planned.wave_id, "cancelled", who=who, why="nobody is due", at=services.settings.now()
+        )
+    else:
+        wave = _onward(services, campaign, services.ledger.wave(planned.wave_id), action, who)
+    return CampaignRun(campaign.name, action, plan=planned, waves=[*moved, wave])
+
+
+def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:
+    planned = plan(
+        services.settings, services.ledger, services.warehouse, campaign, who=who, why="rehearsal", rehearse=True
+    )
+    sample = _sample(services, campaign, planned) if planned.has_recipients else None
+    return CampaignRun(campaign.name, "rehearse", plan=planned, sample=sample)
+
+
+def _sample(services: Services, campaign: Campaign, planned: Plan) -> Rendered:
+    slots: list[list[Card]] = planned.cards
+    return services.renderer.render(campaign, wave_id="rehearsal", slots=slots, as_of=planned.as_of)
+
+
+def _approve(services: Services, campaign: Campaign, draft_hash: str, who: str) -> None:
+    waiting = services.ledger.waves(campaign.name, ["drafted"])
+    if draft_hash not in [wave.draft_hash for wave in waiting]:
+        hashes = ", ".join(f"{wave.draft_hash} (wave {wave.wave_id})" for wave in waiting) or "none"
+        raise StaleApproval(
+            f"Campaign {campaign.name} has no draft with the hash {draft_hash}. Waiting for approval: {hashes}. "
+            "Look at the draft again and approve the hash it has now."
+        )
+    for wave in waiting:
+        if wave.draft_hash == draft_hash:
+            delivery.approve(services.ledger, wave.wave_id, draft_hash, who, services.settings.now())
+
+
+def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, who: str) -> Wave:
+    if action == "draft":
+        if wave.state != "planned":
+            return wave
+        return delivery.draft(
+            services.settings, services.ledger, services.gateway, services.renderer, campaign, wave.wave_id, who
+        )
+
+    def still(contact_ids: Set[str]) -> set[str]:
+        return still_addressable(services.warehouse, contact_ids)
+
+    return delivery.resume(
+        services.settings,
+        services.ledger,
+        services.gateway,
+        services.renderer,
+        campaign,
+        wave.wave_id,
+        who,
+        still_addressable=still,
+    )
+
+
+def still_addressable(warehouse: Warehouse, contact_ids: Set[str]) -> set[str]:
+    """Which of these may be written to by what is known at this moment, later than any plan.
+
+    That is who was addressable in the last complete build, less who unsubscribed in a file that was ingested since.
+    """
+    build = warehouse.last_build()
+    if build is None:
+        return set()
+    asked = list(contact_ids)
+    with warehouse.reader(at=build.snapshot_id) as con:
+        rows = con.execute(
+            "select contact_id::varchar, email from lake.marts.contacts "
+            "where is_addressable and contact_id in (select unnest($asked::uuid[]))",
+            {"asked": asked},
+        ).fetchall()
+    with warehouse.latest() as con:
+        gone = con.execute(
+            "select distinct email from lake.raw.signups where batch_id > ? and \"action\" = 'unsubscribe'",
+            [build.batch_id],
+        ).fetchall()
+    refused = {email for (email,) in gone}
+    return {contact_id for contact_id, email in rows if email not in refused}

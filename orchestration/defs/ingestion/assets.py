@@ -1,0 +1,66 @@
+"""landing/ → raw.*: every new file, once, in one transaction."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.components.liveness import vouch
+from orchestration.components.services import Services
+from orchestration.core.contracts import SOURCES
+from orchestration.resources.landing import ingest
+
+WHAT = {
+    "orders": "Orders as they arrived: a row for each state an order took.",
+    "signups": "What people said about being written to, as it arrived.",
+    "article_views": "Views of articles, as they arrived.",
+    "articles": "The blog's catalogue, as it arrived; the latest row of an article counts.",
+    "products": "The shop's catalogue, as it arrived; the latest row of a product counts.",
+}
+
+
+@dg.multi_asset(
+    name="ingest",
+    specs=[
+        dg.AssetSpec(["raw", name], group_name="ingestion", description=WHAT[name], kinds={"duckdb"}, skippable=True)
+        for name in SOURCES
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "nothing_rejected",
+            asset=["raw", name],
+            description="Every row of the new files could be read. Those that could not are in raw.rejects, with their reason.",
+        )
+        for name in SOURCES
+    ],
+    pool="warehouse",
+)
+def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    """Ingest every file under landing/ that is new. A bad row never stops its file: it goes to raw.rejects."""
+    vouch(context)
+    services = Services.from_env()
+    report = ingest(services.settings, services.warehouse)
+    for name in SOURCES:
+        source = report.per_source.get(name)
+        rejects = source.rejects if source else 0
+        check = dg.AssetCheckResult(
+            check_name="nothing_rejected",
+            asset_key=["raw", name],
+            passed=rejects == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rejects": rejects},
+            description=f"{rejects} rows rejected; see raw.rejects" if rejects else "no rejects",
+        )
+        if source is None:
+            yield check
+            continue
+        yield dg.MaterializeResult(
+            asset_key=["raw", name],
+            metadata={
+                "dagster/row_count": source.rows_landed,
+                "files": source.files,
+                "rows read": source.rows_read,
+                "rejects": rejects,
+                "unknown fields": dg.MetadataValue.json(dict(source.unknown_fields)),
+            },
+            check_results=[check],
+        )

@@ -1,0 +1,45 @@
+"""New files under landing/ → one run of the event-driven job."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from orchestration.components.liveness import bury_the_dead
+from orchestration.components.services import Services
+from orchestration.defs.ingestion.jobs import event_driven
+from orchestration.resources.landing import new_files
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def decide(new: Sequence[str], under_way: int) -> dg.RunRequest | dg.SkipReason:
+    """One run for all that is new; none while another is under way, so that more events make bigger batches, not more runs.
+
+    No run key: a file that a killed run did not ingest must be asked for again, and ingesting twice does no harm.
+    """
+    if not new:
+        return dg.SkipReason("no new files")
+    if under_way:
+        return dg.SkipReason(f"{len(new)} new files wait for the run that is under way")
+    return dg.RunRequest(tags={"pennypost/new_files": str(len(new))})
+
+
+@dg.sensor(
+    job=event_driven,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts the event-driven job when files have landed. Also fails runs whose process was killed.",
+)
+def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    services = Services.from_env()
+    for run_id in bury_the_dead(context.instance, services.settings):
+        context.log.warning("Run %s: its process was gone; failed it and freed its slots.", run_id)
+    under_way = context.instance.get_runs_count(dg.RunsFilter(job_name=event_driven.name, statuses=UNFINISHED))
+    new = [file.path for file in new_files(services.settings, services.warehouse)]
+    return decide(new, under_way)

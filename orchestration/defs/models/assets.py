@@ -1,0 +1,75 @@
+"""raw.* → staging → intermediate → marts: the dbt project, each model an asset and each test of it a check."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from orchestration.components.liveness import vouch
+from orchestration.components.services import Services
+from orchestration.resources import models
+from orchestration.settings import Settings
+
+
+class Translator(DagsterDbtTranslator):
+    """Names assets as the warehouse does, schema and table, and groups them by the project's folders."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return dbt_resource_props["schema"]
+
+
+TRANSLATOR = Translator()
+
+
+@dbt_assets(
+    manifest=models.manifest(Settings.from_env()),
+    name="models",
+    dagster_dbt_translator=TRANSLATOR,
+    pool="warehouse",
+)
+def dbt_models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Build and test every model; what readers see changes only when all of it is there and passes."""
+    vouch(context)
+    services = Services.from_env()
+    manifest = models.manifest(services.settings)
+    report = models.build(services.settings, services.warehouse, services.settings.now())
+    counts = _row_counts(services)
+    wanted = context.selected_asset_keys
+    for node in report.nodes:
+        props = manifest["nodes"][node.unique_id]
+        if props["resource_type"] == "test":
+            key = get_asset_check_key_for_test(manifest, TRANSLATOR, node.unique_id, project=None)
+            if key in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(
+                    asset_key=key.asset_key,
+                    check_name=key.name,
+                    passed=node.status == "pass",
+                    severity=dg.AssetCheckSeverity.ERROR if node.status == "fail" else dg.AssetCheckSeverity.WARN,
+                    metadata={"seconds": node.seconds},
+                )
+        elif (key := TRANSLATOR.get_asset_key(props)) in wanted:
+            yield dg.MaterializeResult(asset_key=key, metadata=_metadata(node, counts.get(tuple(key.path))))
+
+
+def _metadata(node: models.NodeResult, rows: int | None) -> dict[str, Any]:
+    count = {} if rows is None else {"dagster/row_count": rows}
+    return {"seconds": node.seconds} | count
+
+
+def _row_counts(services: Services) -> dict[tuple[str, str], int]:
+    """How many rows the tables have, as their catalogue says."""
+    with services.warehouse.reader() as con:
+        tables = con.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'lake' and schema_name <> 'raw'"
+        ).fetchall()
+        return {
+            (schema, table): con.execute(f'select count(*) from lake."{schema}"."{table}"').fetchone()[0]
+            for schema, table in tables
+        }
