@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.sandbox import merge_tags
 from orchestration.sandbox.lists import merge_field_defaults
+from orchestration.sandbox.sending import first_recipient, nobodys_fields
 from orchestration.sandbox.steering import COMPLAINT, DELIVERED, HARD_BOUNCE, SOFT_BOUNCE, UNSUBSCRIBE
 
 _STATUS = {
@@ -50,7 +52,9 @@ class Letter:
         return merge_tags.render(self.text_source, self.values, escape=False)
 
 
-def letter_of(db: sqlite3.Connection, email: sqlite3.Row, root: str, cache: dict[str, Any] | None = None) -> Letter:
+def letter_of(
+    db: sqlite3.Connection, email: Mapping[str, Any], root: str, cache: dict[str, Any] | None = None
+) -> Letter:
     """The row of table emails as a Letter. `root`: the outbox's address; `cache` spares lookups over many emails."""
     cache = {} if cache is None else cache
     campaign, settings, list_values, defaults = _campaign_parts(db, email["campaign_id"], cache)
@@ -63,7 +67,7 @@ def letter_of(db: sqlite3.Connection, email: sqlite3.Row, root: str, cache: dict
         | {
             "EMAIL": email["email_address"],
             "UNSUB": f"{link}/unsubscribe",
-            "UPDATE_PROFILE": f"{link}/unsubscribe",
+            "UPDATE_PROFILE": f"{link}/preferences",
             "ARCHIVE": link,
             "CURRENT_YEAR": email["sent_at"][:4],
             "CAMPAIGN_UID": email["campaign_id"],
@@ -92,7 +96,23 @@ def letter_of(db: sqlite3.Connection, email: sqlite3.Row, root: str, cache: dict
     )
 
 
-def _status(email: sqlite3.Row) -> str:
+def preview_of(db: sqlite3.Connection, campaign: sqlite3.Row, root: str, now: str) -> Letter:
+    """A draft as its first recipient would get it now, with the merge fields they have at this moment."""
+    member = first_recipient(db, campaign)
+    draft = {
+        "id": 0,
+        "campaign_id": campaign["id"],
+        "email_address": member["email_address"] if member else "nobody@example.test",
+        "merge_fields": member["merge_fields"] if member else nobodys_fields(db, campaign["list_id"]),
+        "outcome": DELIVERED,
+        "is_test": 0,
+        "sent_at": now,
+        "unsubscribed_at": None,
+    }
+    return letter_of(db, draft, root)
+
+
+def _status(email: Mapping[str, Any]) -> str:
     left = email["unsubscribed_at"] is not None and email["outcome"] == DELIVERED
     return _STATUS[UNSUBSCRIBE if left else email["outcome"]]
 

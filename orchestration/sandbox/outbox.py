@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from orchestration.sandbox.letter import Letter, letter_of
-from orchestration.sandbox.reports import outcome_counts, status_of
+from orchestration.sandbox.letter import Letter, letter_of, preview_of
+from orchestration.sandbox.reports import outcome_counts
 from orchestration.sandbox.sending import audience_size, leave
 from orchestration.sandbox.store import Store
 
@@ -58,15 +58,24 @@ class Outbox:
             emails, total, page = _search(db, row["id"], request.query_params)
             letters = [letter_of(db, email, _root(request)) for email in emails]
             summary = _summary(db, row)
+            is_draft = row["status"] == "save" and row["html"] is not None
+            preview = preview_of(db, row, _root(request), self._clock()) if is_draft else None
         return _page(
             "campaign.html",
             campaign=summary,
             letters=letters,
+            preview=preview,
             total=total,
             page=page,
             pages=max(1, -(-total // PAGE_SIZE)),
             query=request.query_params.get("q", ""),
         )
+
+    def preview(self, request: Request) -> Response:
+        with self._store.transaction() as db:
+            row = _campaign(db, request.path_params["campaign_id"])
+            letter = None if row is None else preview_of(db, row, _root(request), self._clock())
+        return _missing() if letter is None else _email_page(letter)
 
     def email(self, request: Request) -> Response:
         letter = self._letter(request)
@@ -74,16 +83,14 @@ class Outbox:
 
     def html(self, request: Request) -> Response:
         letter = self._letter(request)
-        if letter is None:
-            return _missing()
-        return HTMLResponse(letter.html, headers={"Content-Security-Policy": _EMAIL_POLICY})
+        return _missing() if letter is None else _email_page(letter)
 
     def text(self, request: Request) -> Response:
         letter = self._letter(request)
         return _missing() if letter is None else PlainTextResponse(letter.text)
 
     def unsubscribe(self, request: Request) -> Response:
-        """GET asks, POST does it: what the reader's unsubscribe link leads to."""
+        """What the links to unsubscribe and to preferences lead to. GET asks, POST unsubscribes."""
         with self._store.transaction() as db:
             email = _email(db, request)
             if email is None:
@@ -126,10 +133,12 @@ def outbox_routes(store: Store, clock: Callable[[], str]) -> list[Route]:
         Route("/", pages.campaigns),
         Route("/outbox.json", pages.as_json),
         Route("/campaigns/{campaign_id}", pages.campaign),
+        Route("/campaigns/{campaign_id}/preview", pages.preview),
         Route("/emails/{email_id:int}", pages.html),
         Route("/emails/{email_id:int}.txt", pages.text),
         Route("/emails/{email_id:int}/view", pages.email),
         Route("/emails/{email_id:int}/unsubscribe", pages.unsubscribe, methods=["GET", "POST"]),
+        Route("/emails/{email_id:int}/preferences", pages.unsubscribe, methods=["GET", "POST"]),
     ]
 
 
@@ -189,8 +198,12 @@ def _root(request: Request) -> str:
 
 
 def _page(name: str, **values: Any) -> Response:
-    text = _pages.get_template(name).render(status_of=status_of, **values)
+    text = _pages.get_template(name).render(**values)
     return HTMLResponse(text, headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+def _email_page(letter: Letter) -> Response:
+    return HTMLResponse(letter.html, headers={"Content-Security-Policy": _EMAIL_POLICY})
 
 
 def _missing() -> Response:

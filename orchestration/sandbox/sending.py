@@ -43,6 +43,12 @@ def audience_size(db: sqlite3.Connection, row: sqlite3.Row) -> int:
     return db.execute(f"select count(*) {source}", values).fetchone()[0]
 
 
+def first_recipient(db: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row | None:
+    """Somebody who would get the campaign if it were sent now."""
+    source, values = _audience(row)
+    return db.execute(f"select members.* {source} order by members.id limit 1", values).fetchone()
+
+
 def checklist(db: sqlite3.Connection, row: sqlite3.Row) -> list[Json]:
     """What Mailchimp looks at before a send; an item of type error forbids it."""
     settings = json.loads(row["settings"])
@@ -156,10 +162,14 @@ def leave(db: sqlite3.Connection, email: sqlite3.Row, now: str) -> None:
         )
 
 
+def nobodys_fields(db: sqlite3.Connection, list_id: str) -> str:
+    """The merge fields (JSON) of an email that is to no member: Mailchimp shows their names in angle brackets."""
+    fields = db.execute("select tag, name from merge_fields where list_id = ?", (list_id,))
+    return json.dumps({tag: f"<< Test {name} >>" for tag, name in fields})
+
+
 def send_test(db: sqlite3.Connection, row: sqlite3.Row, addresses: list[str], now: str) -> None:
-    """A test has nobody's merge fields: Mailchimp shows their names in angle brackets instead."""
-    fields = db.execute("select tag, name from merge_fields where list_id = ?", (row["list_id"],))
-    values = json.dumps({tag: f"<< Test {name} >>" for tag, name in fields})
+    values = nobodys_fields(db, row["list_id"])
     db.executemany(
         """
         insert into emails (campaign_id, email_address, member_hash, merge_fields, outcome, is_test, sent_at)

@@ -137,6 +137,26 @@ def test_the_pages_need_nothing_from_elsewhere(sent):
         assert 'src="http' not in page
 
 
+def test_a_draft_is_shown_as_its_first_recipient_would_get_it(sent):
+    sandbox, _ = sent
+    draft = sandbox.draft(html=HTML, text=TEXT, subject_line="For *|FNAME|*")
+    page = get(f"{sandbox.url}/campaigns/{draft}")
+    assert "As ada@x.test would get it now. Subject: For Ada &lt;3." in page
+    assert f'src="/campaigns/{draft}/preview"' in page
+    assert "Hello Ada &lt;3" in get(f"{sandbox.url}/campaigns/{draft}/preview")
+    assert len(sandbox.outbox()) == 3
+
+
+def test_a_draft_to_nobody_is_shown_with_the_fields_names(sandbox):
+    draft = sandbox.draft(html=HTML)
+    assert "Hello &lt;&lt; Test First Name &gt;&gt;" in get(f"{sandbox.url}/campaigns/{draft}/preview")
+
+
+def test_the_link_to_preferences_leads_to_a_page(sent):
+    sandbox, _ = sent
+    assert "Unsubscribe" in get(sandbox.outbox()[0]["html_url"] + "/preferences")
+
+
 def test_the_unsubscribe_link_works(sent):
     sandbox, campaign_id = sent
     link = sandbox.outbox(to="eve@x.test")[0]["html_url"] + "/unsubscribe"
