@@ -30,11 +30,11 @@ _FIRST_FIELDS = (
 )
 _CONTACT = {
     "company": "Larkspur Skin Ltd",
-    "address1": "12 Larkspur Yard",
+    "address1": "1 Example Row",
     "address2": "",
-    "city": "Bristol",
+    "city": "Sampleton",
     "state": "",
-    "zip": "BS1 0AA",
+    "zip": "ZZ1 1ZZ",
     "country": "GB",
     "phone": "",
 }
