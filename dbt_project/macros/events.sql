@@ -15,9 +15,12 @@
     only event_ids are taken that have a new body: from a batch after the last build's, or one that was dated after its as_of.
     For those every body is read again, old ones too, so the order of arrival makes no difference.
 
+    `keys` (name → expression) are whom and what an event is about. `bodies` keeps them for each body of an event that has several,
+    so that what the beaten body was about is made anew as well; `body_count` counts the different ones.
+
     Few events come twice, so the hash of the id first tells which may, and only those are sorted.
 -#}
-{% macro one_row_per_event(relation, columns) %}
+{% macro one_row_per_event(relation, columns, keys) %}
     with bodies as (
         select *
         from {{ relation }}
@@ -42,13 +45,21 @@
     ),
 
     once as (
-        select {{ columns | join(", ") }}
+        select
+            {{ columns | join(", ") }},
+            1::bigint as body_count,
+            null as bodies
         from bodies
         where hash(event_id) not in (select event_hash from repeated)
     ),
 
     winners as (
-        select {{ columns | join(", ") }}
+        select
+            {{ columns | join(", ") }},
+            count(distinct canonical_text) over (partition by event_id) as body_count,
+            list(distinct struct_pack(
+                {%- for name, expression in keys.items() %}{{ name }} := {{ expression }}{{ ", " if not loop.last }}{% endfor -%}
+            )) over (partition by event_id) as bodies
         from bodies
         where hash(event_id) in (select event_hash from repeated)
         qualify row_number() over (partition by event_id order by occurred_at desc, canonical_text desc) = 1
@@ -58,6 +69,25 @@
     union all
     select *, {{ var("build_no") }}::bigint as build_no from winners
 {% endmacro %}
+
+{#- The keys of every body that this build brought to an event model, winners and beaten; none on the first build. -#}
+{% macro bodies_of_this_build(relation, keys) %}
+    select {{ keys | join(", ") }}
+    from {{ relation }}
+    where build_no = {{ var("build_no") }} and {{ "true" if var("last_batch") is not none else "false" }}
+    union all
+    select {{ keys | join(", ") }}
+    from (
+        select unnest(bodies, recursive := true)
+        from {{ relation }}
+        where build_no = {{ var("build_no") }} and {{ "true" if var("last_batch") is not none else "false" }}
+    )
+{% endmacro %}
+
+{#- A pre-hook: takes out the rows that this build makes anew, also those that then do not come back. -#}
+{% macro make_anew(touched, key) -%}
+    {% if is_adding() %}delete from {{ this }} where {{ key }} in (select {{ key }} from {{ ref(touched) }}){% endif %}
+{%- endmacro %}
 
 {#- The contact an address belonged to at a time: `contact` is an alias of int_address_owners joined by join_contact(). -#}
 {% macro contact_id(events, address="address_id") -%}

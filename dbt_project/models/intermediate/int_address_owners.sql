@@ -5,13 +5,9 @@ changes as (
         event_id,
         address_id,
         previous_address_id,
-        occurred_at,
-        build_no
+        occurred_at
     from {{ ref("int_signups") }}
-    where
-        signup_action = 'update_preferences'
-        and previous_address_id is not null
-        and previous_address_id <> address_id
+    where previous_address_id is not null
 ),
 
 -- the change before, through which the previous address had got its owner by then
@@ -33,7 +29,6 @@ owners as (
         event_id,
         address_id,
         occurred_at,
-        build_no,
         previous_address_id as contact_id
     from parents
     where parent_event_id is null
@@ -42,7 +37,6 @@ owners as (
         parents.event_id,
         parents.address_id,
         parents.occurred_at,
-        parents.build_no,
         owners.contact_id
     from parents
     inner join owners on parents.parent_event_id = owners.event_id
@@ -56,6 +50,5 @@ select
     lead(occurred_at, 1, timestamptz 'infinity') over (
         partition by address_id
         order by occurred_at, event_id
-    ) as owned_until,
-    build_no
+    ) as owned_until
 from owners

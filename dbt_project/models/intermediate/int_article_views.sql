@@ -1,9 +1,17 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="event_id") }}
 
 {#- Without tracking consent a view is kept as a view, but says nothing about anybody (PECR reg. 6). -#}
-{{ one_row_per_event(ref("stg_article_views"), [
-    "event_id", "article_id", "occurred_at", "tracking_consent",
-    "case when tracking_consent then visitor_id end as visitor_id",
-    "case when tracking_consent then address_id end as address_id",
-    "case when tracking_consent then email end as email"
-]) }}
+{{ one_row_per_event(
+    ref("stg_article_views"),
+    [
+        "event_id", "article_id", "occurred_at", "tracking_consent",
+        "case when tracking_consent then visitor_id end as visitor_id",
+        "case when tracking_consent then address_id end as address_id",
+        "case when tracking_consent then email end as email"
+    ],
+    keys={
+        "occurred_at": "occurred_at",
+        "visitor_id": "case when tracking_consent then visitor_id end",
+        "address_id": "case when tracking_consent then address_id end"
+    }
+) }}

@@ -1,4 +1,8 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="contact_id") }}
+{{ config(
+    materialized="incremental",
+    incremental_strategy="append",
+    pre_hook="{{ make_anew('int_touched_contacts', 'contact_id') }}"
+) }}
 
 -- depends_on: {{ ref("int_touched_contacts") }}
 
@@ -13,6 +17,7 @@ said as (
     {{ join_contact("signups") }}
 ),
 
+-- also where a later record of the same email no longer says so
 unsubscribed_by_email as (
     select
         contact_id,

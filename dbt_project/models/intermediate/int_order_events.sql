@@ -1,6 +1,10 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="event_id") }}
 
-{{ one_row_per_event(ref("stg_orders"), [
-    "event_id", "order_id", "address_id", "email", "occurred_at", "placed_at", "status", "currency", "country", "coupon_codes",
-    "item_count", "subtotal", "discount", "shipping", "tax", "total", "refunded"
-]) }}
+{{ one_row_per_event(
+    ref("stg_orders"),
+    [
+        "event_id", "order_id", "address_id", "email", "occurred_at", "placed_at", "status", "currency", "country", "coupon_codes",
+        "item_count", "subtotal", "discount", "shipping", "tax", "total", "refunded"
+    ],
+    keys={"occurred_at": "occurred_at", "order_id": "order_id", "address_id": "address_id"}
+) }}

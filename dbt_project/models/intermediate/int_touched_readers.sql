@@ -2,39 +2,35 @@
 with
 
 views as (
+    {{ bodies_of_this_build(ref("int_article_views"), ["visitor_id"]) }}
+),
+
+touched_visitors as (
+    select * from {{ ref("int_touched_visitors") }}
+),
+
+sightings as (
     select
         visitor_id,
         address_id,
         occurred_at
     from {{ ref("int_article_views") }}
-    where build_no = {{ var("build_no") }} and tracking_consent
-),
-
-visitors as (
-    select * from {{ ref("int_visitors") }}
+    where address_id is not null
+    union all
+    select
+        visitor_id,
+        address_id,
+        occurred_at
+    from {{ ref("int_signups") }}
 )
 
 select contact_id from {{ ref("int_touched_contacts") }}
 union
-select visitors.contact_id
-from visitors
-where
-    visitors.contact_id is not null
-    and (
-        visitors.visitor_id in (select visitor_id from views)
-        or visitors.build_no = {{ var("build_no") }}
-    )
+select contact_id
+from {{ ref("int_visitors") }}
+where contact_id is not null and visitor_id in (select visitor_id from views)
 union
--- those who shared a device until now alone with themselves
 select {{ contact_id("sightings") }} as contact_id
-from (
-    select visitor_id, address_id, occurred_at from {{ ref("int_article_views") }}
-    where address_id is not null
-    union all
-    select visitor_id, address_id, occurred_at from {{ ref("int_signups") }}
-) as sightings
+from sightings
 {{ join_contact("sightings") }}
-where sightings.visitor_id in (
-    select visitor_id from visitors
-    where is_shared and build_no = {{ var("build_no") }}
-)
+where sightings.visitor_id in (select visitor_id from touched_visitors)

@@ -1,4 +1,10 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="visitor_id") }}
+{{ config(
+    materialized="incremental",
+    incremental_strategy="append",
+    pre_hook="{{ make_anew('int_touched_visitors', 'visitor_id') }}"
+) }}
+
+-- depends_on: {{ ref("int_touched_visitors") }}
 
 -- Who was ever identified on a visitor_id: by a view with an address, or by a signup, each with tracking consent.
 with
@@ -7,16 +13,14 @@ sightings as (
     select
         visitor_id,
         address_id,
-        occurred_at,
-        build_no
+        occurred_at
     from {{ ref("int_article_views") }}
     where visitor_id is not null and address_id is not null
     union all
     select
         visitor_id,
         address_id,
-        occurred_at,
-        build_no
+        occurred_at
     from {{ ref("int_signups") }}
     where visitor_id is not null
 ),
@@ -25,12 +29,7 @@ due as (
     select *
     from sightings
     {% if is_adding() %}
-        where
-            visitor_id in (select visitor_id from sightings where build_no = {{ var("build_no") }})
-            or address_id in (
-                select address_id from {{ ref("int_address_owners") }}
-                where (select max(build_no) from {{ ref("int_address_owners") }}) = {{ var("build_no") }}
-            )
+        where visitor_id in (select visitor_id from {{ ref("int_touched_visitors") }})
     {% endif %}
 ),
 
@@ -46,7 +45,6 @@ select
     visitor_id,
     -- with two or more contacts on the device, what is read on it is nobody's
     case when min(contact_id) = max(contact_id) then min(contact_id) end as contact_id,
-    min(contact_id) <> max(contact_id) as is_shared,
-    {{ var("build_no") }}::bigint as build_no
+    min(contact_id) <> max(contact_id) as is_shared
 from identified
 group by visitor_id

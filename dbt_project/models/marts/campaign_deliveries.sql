@@ -7,6 +7,8 @@ deliveries as (
     {% if is_adding() %}
         where batch_id > {{ var("last_batch") }}
     {% endif %}
+    -- what is known last of a contact in a wave
+    qualify row_number() over (partition by wave_id, contact_id order by batch_id desc, recorded_at desc) = 1
 )
 
 select

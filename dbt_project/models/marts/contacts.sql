@@ -1,4 +1,8 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="contact_id") }}
+{{ config(
+    materialized="incremental",
+    incremental_strategy="append",
+    pre_hook="{{ make_anew('int_touched_contacts', 'contact_id') }}"
+) }}
 
 -- depends_on: {{ ref("int_touched_contacts") }}
 
@@ -36,20 +40,31 @@ people as (
     group by contact_id
 ),
 
--- the address a contact is written to: the one last changed to, else their first; none where another contact has it now
-current_owners as (
+-- the address a contact is written to: the one last changed to, else their first
+owners as (
     select * from {{ ref("int_address_owners") }}
-    where owned_until = 'infinity'
 ),
 
-current_addresses as (
+last_addresses as (
     select
         addresses.contact_id,
-        arg_max(addresses.email, (coalesce(current_owners.owned_from, timestamptz '-infinity'), addresses.address_id)) as email
+        arg_max(
+            {'address_id': addresses.address_id, 'email': addresses.email},
+            (coalesce(owners.owned_from, timestamptz '-infinity'), coalesce(owners.event_id, ''))
+        ) as last_address
     from addresses
-    left join current_owners on addresses.address_id = current_owners.address_id
-    where coalesce(current_owners.contact_id, addresses.address_id) = addresses.contact_id
+    left join owners on addresses.address_id = owners.address_id and addresses.contact_id = owners.contact_id
     group by addresses.contact_id
+),
+
+-- none where another contact has it now
+current_addresses as (
+    select
+        last_addresses.contact_id,
+        last_addresses.last_address.email
+    from last_addresses
+    left join owners on last_addresses.last_address.address_id = owners.address_id and owners.owned_until = 'infinity'
+    where coalesce(owners.contact_id, last_addresses.last_address.address_id) = last_addresses.contact_id
 ),
 
 consents as (

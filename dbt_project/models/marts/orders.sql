@@ -1,4 +1,10 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="order_id") }}
+{{ config(
+    materialized="incremental",
+    incremental_strategy="append",
+    pre_hook="{{ make_anew('int_touched_orders', 'order_id') }}"
+) }}
+
+-- depends_on: {{ ref("int_touched_orders") }}
 
 with
 
@@ -10,15 +16,7 @@ due as (
     select *
     from events
     {% if is_adding() %}
-        where
-            order_id in (select order_id from events where build_no = {{ var("build_no") }})
-            -- an address that changed hands takes its orders along
-            or order_id in (
-                select moved.order_id
-                from events as moved
-                inner join {{ ref("int_address_owners") }} as owners on moved.address_id = owners.address_id
-                where (select max(build_no) from {{ ref("int_address_owners") }}) = {{ var("build_no") }}
-            )
+        where order_id in (select order_id from {{ ref("int_touched_orders") }})
     {% endif %}
 ),
 

@@ -1,15 +1,21 @@
 {{ config(
     materialized="incremental",
-    incremental_strategy="delete+insert",
-    unique_key="contact_id",
-    post_hook="delete from {{ this }} where contact_id not in (
-        select contact_id from {{ ref('int_segment_memberships') }} where segment = 'treatment_readers'
-    )"
+    incremental_strategy="append",
+    pre_hook="{% if is_adding() %}
+        delete from {{ this }}
+        where
+            {{ var('related_due') }}
+            or contact_id in (select contact_id from {{ ref('int_touched_readers') }})
+            or contact_id not in (
+                select contact_id from {{ ref('int_segment_memberships') }} where segment = 'treatment_readers'
+            )
+    {% endif %}"
 ) }}
 
 -- depends_on: {{ ref("int_touched_readers") }}
 
--- For each treatment reader, unread articles related to what they lately read, best first.
+-- For each treatment reader, unread articles related to what they lately read, best first. Made anew for everybody with
+-- related_articles, in between for those of whom the build learnt something.
 with
 
 readers as (
@@ -17,11 +23,8 @@ readers as (
     from {{ ref("int_segment_memberships") }}
     where
         segment = 'treatment_readers'
-        {% if is_adding() and not var("related_due") %}
-            and (
-                contact_id in (select contact_id from {{ ref("int_touched_readers") }})
-                or contact_id not in (select contact_id from {{ this }})
-            )
+        {% if is_adding() %}
+            and contact_id not in (select contact_id from {{ this }})
         {% endif %}
 ),
 

@@ -103,7 +103,7 @@ scored as (
         pairs.related_article_id,
         (
             -- cosine of the two articles' readers, damped where few have read either
-            pairs.both_count / sqrt((one.reader_count + 5.0) * (other.reader_count + 5.0))
+            pairs.both_count / sqrt((coalesce(one.reader_count, 0) + 5.0) * (coalesce(other.reader_count, 0) + 5.0))
             -- share of treatments in common
             + 0.5 * pairs.shared_count / greatest(len(article.treatments), len(related.treatments), 1)
             + 0.001 * ln(1 + coalesce(other.reader_count, 0))
@@ -116,18 +116,18 @@ scored as (
     from pairs
     inner join articles as article on pairs.article_id = article.article_id
     inner join articles as related on pairs.related_article_id = related.article_id
-    left join (select article_id, reader_count from readers) as one on pairs.article_id = one.article_id
-    left join (select article_id, reader_count from readers) as other on pairs.related_article_id = other.article_id
+    left join readers as one on pairs.article_id = one.article_id
+    left join readers as other on pairs.related_article_id = other.article_id
 )
 
 select
     article_id,
     row_number() over (
         partition by article_id
-        order by coalesce(score, 0) desc, related_article_id
+        order by score desc, related_article_id
     ) as rank,
     related_article_id,
-    coalesce(score, 0) as score,
+    score,
     reason
 from scored
 qualify rank <= {{ var("related_articles_per_article") }}

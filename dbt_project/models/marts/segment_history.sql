@@ -2,12 +2,10 @@
     materialized="incremental",
     incremental_strategy="delete+insert",
     unique_key=["contact_id", "segment", "entered_at"],
-    full_refresh=false,
-    pre_hook="{% if is_adding() %} delete from {{ this }} where entered_at > timestamptz '{{ var('last_as_of') }}' {% endif %}"
+    full_refresh=false
 ) }}
 
--- Who was in which segment from when to when. A stay that a failed build began is taken back first (the pre-hook), and one
--- that it ended is taken up again.
+-- Who was in which segment from when to when: each build adds who came and closes the stays of who went.
 with
 
 members as (
@@ -17,11 +15,8 @@ members as (
 {% if is_adding() %},
 
 stays as (
-    select * replace (
-        case when left_at > timestamptz '{{ var("last_as_of") }}' then null else left_at end as left_at
-    )
-    from {{ this }}
-    where left_at is null or left_at > timestamptz '{{ var("last_as_of") }}'
+    select * from {{ this }}
+    where left_at is null
 )
 
 select
@@ -32,17 +27,7 @@ select
     coalesce(stays.reason, members.reason) as reason
 from members
 full outer join stays on members.contact_id = stays.contact_id and members.segment = stays.segment
-where
-    -- who came, who went, and whom a failed build had gone
-    stays.contact_id is null
-    or members.contact_id is null
-    or exists (
-        select 1 from {{ this }} as written
-        where
-            written.contact_id = stays.contact_id
-            and written.segment = stays.segment
-            and written.left_at > timestamptz '{{ var("last_as_of") }}'
-    )
+where stays.contact_id is null or members.contact_id is null
 
 {% else %}
 

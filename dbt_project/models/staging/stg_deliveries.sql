@@ -4,7 +4,6 @@ source as (
     select * from {{ source("raw", "deliveries") }}
 )
 
--- what is known last of a contact in a wave
 select
     wave_id,
     contact_id,
@@ -19,4 +18,3 @@ select
     recorded_at,
     batch_id
 from source
-qualify row_number() over (partition by wave_id, contact_id order by batch_id desc, recorded_at desc) = 1

@@ -1,0 +1,26 @@
+-- "One row per …", for the tables whose key has several columns.
+select 'segment_history' as public_table
+from {{ ref("segment_history") }}
+group by contact_id, segment, entered_at
+having count(*) > 1
+
+union all
+
+select 'related_articles' as public_table
+from {{ ref("related_articles") }}
+group by article_id, related_article_id
+having count(*) > 1
+
+union all
+
+select 'recommended_articles' as public_table
+from {{ ref("recommended_articles") }}
+group by contact_id, article_id
+having count(*) > 1
+
+union all
+
+select 'campaign_deliveries' as public_table
+from {{ ref("campaign_deliveries") }}
+group by wave_id, contact_id
+having count(*) > 1
