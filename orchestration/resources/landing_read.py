@@ -1,0 +1,252 @@
+"""Files under landing/ as streams of lines in Arrow batches, each file read once: hashed, unpacked and split on the way.
+
+What is no text at all is set aside here: lines that are not UTF-8, lines too long to hold, and files that can't be unpacked.
+"""
+
+import hashlib
+import io
+import os
+import queue
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BLOCK = 4 << 20
+LONGEST_LINE = 16 << 20
+AHEAD = 4
+BOM = b"\xef\xbb\xbf"
+
+LINES = pa.schema(
+    [("landing_file", pa.dictionary(pa.int32(), pa.string())), ("line", pa.int64()), ("text", pa.large_string())]
+)
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file under landing/. `path` is relative to it, source folder included; `modified_ns` since the epoch."""
+
+    path: str
+    source: str
+    format: str
+    bytes: int
+    modified_ns: int
+
+
+@dataclass
+class Reading:
+    """What one pass over a file found out beside its lines."""
+
+    file: LandingFile
+    sha256: str = ""
+    rows_read: int = 0
+    is_cut: bool = False
+    rejects: int = 0
+    unknown_fields: dict[str, int] = field(default_factory=dict)
+    set_aside: list[tuple[int | None, str, bytes]] = field(default_factory=list)
+
+    def reject(self, line: int | None, reason: str, original: bytes) -> None:
+        self.rows_read += 1
+        self.set_aside.append((line, reason, original))
+
+
+class Unreadable(Exception):
+    """A file is not what its name says: nothing of it can be trusted, it becomes one reject."""
+
+    def __init__(self, file: LandingFile, reason: str) -> None:
+        super().__init__(reason)
+        self.file = file
+        self.reason = reason
+
+
+class Unsteady(Exception):
+    """A file went away, can't be opened, or changed while it was read: it is left for the next batch."""
+
+    def __init__(self, file: LandingFile, reason: str) -> None:
+        super().__init__(reason)
+        self.file = file
+        self.reason = reason
+
+
+def lines(root: Path, reading: Reading) -> Iterator[pa.RecordBatch]:
+    """The non-blank lines of a file, with their numbers. Fills `reading` as it goes; its hash is there at the end."""
+    file = reading.file
+    try:
+        with (root / file.path).open("rb", buffering=0) as raw:
+            hashed = _Hashed(raw)
+            blocks = _unpacked(hashed, reading) if file.format == "jsonl.gz" else iter(lambda: hashed.read(BLOCK), b"")
+            yield from _split(blocks, reading)
+            hashed.drain()
+            reading.sha256 = hashed.sha256.hexdigest()
+            after = os.fstat(raw.fileno())
+    except OSError as error:
+        raise Unsteady(file, f"can't be read: {error.strerror or error}") from error
+    if (after.st_size, after.st_mtime_ns) != (file.bytes, file.modified_ns):
+        raise Unsteady(file, "changed while it was read; files must be renamed into place when they are complete")
+
+
+def sha256(root: Path, file: LandingFile) -> str:
+    """The hash of a file's bytes as they lie on disk."""
+    try:
+        with (root / file.path).open("rb") as raw:
+            return hashlib.file_digest(raw, "sha256").hexdigest()
+    except OSError as error:
+        raise Unsteady(file, f"can't be read: {error.strerror or error}") from error
+
+
+class _Hashed(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self.sha256 = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._raw.read(size)
+        self.sha256.update(block)
+        return block
+
+    def drain(self) -> None:
+        while self.read(BLOCK):
+            pass
+
+
+def _unpacked(hashed: _Hashed, reading: Reading) -> Iterator[bytes]:
+    """The unpacked blocks of a gzip file of one or more members. Cut short, what came before the cut is taken."""
+    if reading.file.bytes == 0:
+        return
+    unpack = zlib.decompressobj(wbits=31)
+    packed = b""
+    try:
+        while packed := packed or hashed.read(BLOCK):
+            if unpack.eof:
+                packed = packed.lstrip(b"\0")
+                unpack = zlib.decompressobj(wbits=31)
+                continue
+            if block := unpack.decompress(packed, BLOCK):
+                yield block
+            packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+        if not unpack.eof:
+            yield unpack.flush()
+            reading.is_cut = True
+    except zlib.error as error:
+        raise Unreadable(reading.file, f"the file is no gzip, or damaged ({error})") from error
+
+
+def _split(blocks: Iterator[bytes], reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Whole lines, a batch for each block; a line that goes on in the next block waits for it."""
+    waiting: list[bytes] = []
+    number = 0
+    is_first = True
+    for block in blocks:
+        if is_first:
+            block = block.removeprefix(BOM)
+            is_first = False
+        end = block.rfind(b"\n")
+        if end < 0:
+            waiting.append(block)
+            continue
+        batch, number = _batch(b"".join([*waiting, block[:end]]), number, reading)
+        waiting = [block[end + 1 :]]
+        yield batch
+    last = b"".join(waiting)
+    if reading.is_cut:
+        reading.reject(number + 1, "the gzip file is cut short here", last)
+    elif last:
+        yield _batch(last, number, reading)[0]
+
+
+def _batch(text: bytes, before: int, reading: Reading) -> tuple[pa.RecordBatch, int]:
+    """The non-blank lines of `text`, which follow line `before`, and the number of its last line."""
+    ends = pa.array([0, len(text)], pa.int64()).buffers()[1]
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(text)])
+    raw = pc.split_pattern(whole, b"\n").values
+    count = len(raw)
+    numbers = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count), start=before)
+    if reading.file.format != "csv" and not pc.all(pc.starts_with(raw, b"{")).as_py():
+        is_text = pc.invert(pc.match_substring_regex(raw, rb"^[ \t\r\v\f]*$"))
+        raw, numbers = raw.filter(is_text), numbers.filter(is_text)
+    if len(text) > LONGEST_LINE:
+        is_long = pc.greater(pc.binary_length(raw), LONGEST_LINE)
+        raw, numbers = _set_aside(raw, numbers, is_long, "the line is longer than 16 MB", reading)
+    try:
+        lines = raw.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        raw, numbers = _set_aside(raw, numbers, _not_utf8(raw), "the line is not UTF-8", reading)
+        lines = raw.cast(pa.large_string())
+    reading.rows_read += len(lines)
+    return batch_of(reading.file, numbers, lines), before + count
+
+
+def batch_of(file: LandingFile, numbers: pa.Array, lines: pa.Array) -> pa.RecordBatch:
+    """Lines of one file as a batch of the LINES schema."""
+    names = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(lines)), pa.array([file.path]))
+    return pa.record_batch([names, numbers, lines], schema=LINES)
+
+
+def _set_aside(
+    raw: pa.Array, numbers: pa.Array, is_bad: pa.Array, reason: str, reading: Reading
+) -> tuple[pa.Array, pa.Array]:
+    for number, original in zip(numbers.filter(is_bad).to_pylist(), raw.filter(is_bad).to_pylist(), strict=True):
+        reading.reject(number, reason, original)
+    is_good = pc.invert(is_bad)
+    return raw.filter(is_good), numbers.filter(is_good)
+
+
+def _not_utf8(raw: pa.Array) -> pa.Array:
+    lines = pa.table({"raw": raw})
+    with duckdb.connect() as con:
+        con.register("lines", lines)
+        answer = con.execute("select try(decode(raw)) is null as is_bad from lines").to_arrow_table()
+    return answer["is_bad"].combine_chunks()
+
+
+class Ahead:
+    """Batches made in a thread of their own, a few ahead of whoever takes them. `error` is what stopped it, if something did.
+
+    DuckDB takes the batches and would turn an exception into one of its own, so that the cause has to be asked for.
+    """
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self.error: BaseException | None = None
+        self._queue: queue.Queue[pa.RecordBatch | None] = queue.Queue(AHEAD)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._fill, args=(batches,), daemon=True)
+
+    def __enter__(self) -> "Ahead":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        while (batch := self._queue.get()) is not None:
+            yield batch
+        if self.error is not None:
+            raise self.error
+
+    def _fill(self, batches: Iterator[pa.RecordBatch]) -> None:
+        try:
+            for batch in batches:
+                if not self._put(batch):
+                    return
+        except BaseException as error:
+            self.error = error
+        self._put(None)
+
+    def _put(self, batch: pa.RecordBatch | None) -> bool:
+        while not self._is_over.is_set():
+            try:
+                self._queue.put(batch, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False

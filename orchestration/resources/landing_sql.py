@@ -1,0 +1,228 @@
+"""The SQL that reads, checks and lands the rows of one source, made from its contract (`core/contracts.py`).
+
+A row arrives as one JSON text, whatever its file's format. DuckDB parses it once into texts, casts each, and gives it a reason
+if a rule is broken. Names ending in `_said` hold what the row says, before any cast.
+"""
+
+from orchestration.core.contracts import COUNTRIES, Field, Source
+from orchestration.core.identity import address_id_sql, normal_address_sql
+
+# ISO 8601 with an offset; DuckDB's own cast would take a date alone, or none of an offset, as UTC.
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
+ADDRESS = r"[^@\s[:cntrl:]]+@[^@\s[:cntrl:]]+"
+WHOLE = r"-?[0-9]+(\.0*)?"
+SHOWN = 40
+
+
+def insert_sql(source: Source, *, relation: str, original: str, clean_shapes: str) -> str:
+    """Land the good rows of `relation` (landing_file, line, text and the column `original`), and `note` the others and those with unknown fields.
+
+    `note` has a side effect, which also keeps DuckDB from moving the filter below the parsing and so parsing once for
+    each condition. `clean_shapes` is a list of hashes of lists of keys that hold nothing unknown.
+    Parameters: $key, $batch_id, $ingested_at.
+    """
+    said = ", ".join(f"said.{field.name} as {field.name}_said" for field in source.fields)
+    typed = ", ".join(f"{_cast(field)} as {field.name}" for field in source.fields)
+    names = [name for name, _ in source.columns()]
+    return f"""
+        insert into lake.raw.{source.name} ({", ".join(names)})
+        with
+        parsed as (
+            select
+                landing_file, line, text, {original} as original,
+                try(json_transform(text, {_quoted(_structure(source.fields))})) as said,
+                try(json_keys(text)) as keys
+            from {relation}
+        ),
+        fields as (
+            select landing_file, line, text, original, keys, said is null as is_unread, hash(keys) in {clean_shapes} as is_clean, {said}
+            from parsed
+        ),
+        typed as (select *, {typed} from fields),
+        judged as (select *, {reason_sql(source)} as reason from typed),
+        noted as (
+            select *,
+                case
+                    when reason is null and is_clean then true
+                    else note(landing_file, line, reason, case when reason is not null then original end, keys)
+                end as lands
+            from judged
+        )
+        select {", ".join(_column(source, name) for name in names)}
+        from noted
+        where lands
+    """
+
+
+def shapes_sql(source: Source, relation: str) -> str:
+    """The hashes of those lists of keys in `relation` that hold neither an unknown field nor one twice."""
+    known = [field.name for field in source.fields]
+    return f"""
+        with lists as (select distinct try(json_keys(text)) as keys from {relation})
+        select hash(keys) from lists
+        where keys is not null and list_has_all({known}, keys) and len(keys) = len(list_distinct(keys))
+    """
+
+
+def reason_sql(source: Source) -> str:
+    """The first rule a row breaks, as a sentence, or null. It never repeats an address or free text."""
+    lines = [
+        "when is_unread and not json_valid(text) then 'the line is not JSON'",
+        "when is_unread then 'the line is not a JSON object'",
+        "when not is_clean and len(keys) <> len(list_distinct(keys)) then 'a field is there twice'",
+    ]
+    for field in source.fields:
+        lines += _rules(field)
+    return "case " + " ".join(lines) + " end"
+
+
+def _structure(fields: tuple[Field, ...]) -> str:
+    """What `json_transform` is to find: texts, so that the cast is ours and its failure a reason."""
+    return "{" + ", ".join(f'"{field.name}": {_node(field)}' for field in fields) + "}"
+
+
+def _node(field: Field) -> str:
+    if field.kind == "texts":
+        return '["VARCHAR"]'
+    if field.kind == "structs":
+        return f"[{_structure(field.fields)}]"
+    return '"JSON"' if field.kind == "boolean" else '"VARCHAR"'
+
+
+def _cast(field: Field) -> str:
+    said = f"{field.name}_said"
+    match field.kind:
+        case "instant" | "money":
+            return f"try_cast({said} as {field.sql_type})"
+        case "integer":
+            return _whole(said)
+        case "boolean":
+            return f"case {said} when 'true' then true when 'false' then false end"
+        case "email":
+            return f"nullif({normal_address_sql(said)}, '')"
+        case "id":
+            return f"nullif({said}, '')"
+        case "structs":
+            parts = ", ".join(f"{part.name} := {_cast_part(part)}" for part in field.fields)
+            return f"list_transform({said}, lambda x: struct_pack({parts}))"
+    return said
+
+
+def _cast_part(part: Field) -> str:
+    said = f"x.{part.name}"
+    match part.kind:
+        case "money":
+            return f"try_cast({said} as {part.sql_type})"
+        case "integer":
+            return _whole(said)
+        case "id":
+            return f"nullif({said}, '')"
+    return said
+
+
+def _whole(said: str) -> str:
+    """A whole number; a cast alone would round 1.5."""
+    return f"case when regexp_full_match({said}, '{WHOLE}') then try_cast({said} as bigint) end"
+
+
+def _rules(field: Field) -> list[str]:
+    name, said = field.name, f"{field.name}_said"
+    rules = []
+    if field.required:
+        rules.append(_missing(field))
+    if field.kind in ("texts", "structs"):
+        rules.append(
+            f"when {said} is null and json_type(text, '$.{name}') <> 'NULL' then '{name}: is not a list'"
+            if not field.required
+            else ""
+        )
+        rules += _list_rules(field)
+    elif field.kind != "boolean":
+        rules.append(
+            f"when ({said} in ('true', 'false') or left({said}, 1) in ('{{', '[')) "
+            f"and json_type(text, '$.{name}') in ('OBJECT', 'ARRAY', 'BOOLEAN') then '{name}: is neither text nor number'"
+        )
+    rules += _value_rules(field)
+    return [rule for rule in rules if rule]
+
+
+def _missing(field: Field) -> str:
+    name, said = field.name, f"{field.name}_said"
+    if field.kind in ("texts", "structs"):
+        return (
+            f"when {said} is null then case when coalesce(json_type(text, '$.{name}'), 'NULL') = 'NULL' "
+            f"then '{name}: missing' else '{name}: is not a list' end"
+        )
+    empty = f" when {name} is null and {said} = '' then '{name}: empty'" if field.kind in ("id", "email") else ""
+    null = f"{said} is null" + (f" or {said} = 'null'" if field.kind == "boolean" else "")
+    return f"when {null} then '{name}: missing'{empty}"
+
+
+def _value_rules(field: Field) -> list[str]:
+    name, said = field.name, f"{field.name}_said"
+    shown = _shown(said)
+    match field.kind:
+        case "instant":
+            return [
+                f"when {said} is not null and ({name} is null or not regexp_full_match({said}, '{INSTANT}')) "
+                f"then '{name}: ' || {shown} || ' is not a time with an offset'"
+            ]
+        case "email":
+            return [
+                f"when {name} is not null and not regexp_full_match({name}, '{ADDRESS}') then '{name}: not an address'"
+            ]
+        case "country":
+            return [f"when {said} not in {COUNTRIES} then '{name}: ' || {shown} || ' is not an ISO 3166 country code'"]
+        case "currency":
+            return [
+                f"when not regexp_full_match({said}, '[A-Z]{{3}}') "
+                f"then '{name}: ' || {shown} || ' is not a currency of three capitals'"
+            ]
+        case "boolean":
+            return [f"when {said} not in ('true', 'false', 'null') then '{name}: is neither true nor false'"]
+        case "money" | "integer":
+            what = "an amount of money" if field.kind == "money" else "a whole number"
+            rules = [f"when {said} is not null and {name} is null then '{name}: ' || {shown} || ' is not {what}'"]
+            if field.minimum is not None:
+                rules.append(f"when {name} < {field.minimum} then '{name}: ' || {shown} || ' is below {field.minimum}'")
+            return rules
+    if field.allowed:
+        allowed = ", ".join(field.allowed)
+        return [f"when {said} not in {field.allowed} then '{name}: ' || {shown} || ' is none of {allowed}'"]
+    return []
+
+
+def _list_rules(field: Field) -> list[str]:
+    name, said = field.name, f"{field.name}_said"
+    rules = [
+        f"when len({said}) <> len(list_filter({said}, lambda x: x is not null)) then '{name}: holds a null or a wrong item'"
+    ]
+    for part in field.fields:
+        what = f"{name}.{part.name}"
+        wrong = f"when len(list_filter({{items}}, lambda x: {{test}})) > 0 then '{what}: {{says}}'"
+        rules.append(wrong.format(items=said, test=f"x.{part.name} is null", says="missing"))
+        if part.kind == "id":
+            rules.append(wrong.format(items=said, test=f"x.{part.name} = ''", says="empty"))
+        if part.kind in ("money", "integer"):
+            says = "is not an amount of money" if part.kind == "money" else "is not a whole number"
+            rules.append(wrong.format(items=name, test=f"x.{part.name} is null", says=says))
+            rules.append(
+                wrong.format(items=name, test=f"x.{part.name} < {part.minimum}", says=f"is below {part.minimum}")
+            )
+    return rules
+
+
+def _shown(said: str) -> str:
+    """A wrong value as a reason shows it; anything that might be an address or a text stays out."""
+    return f"case when length({said}) > {SHOWN} or {said} like '%@%' then 'the value' else '''' || {said} || '''' end"
+
+
+def _column(source: Source, name: str) -> str:
+    for email, column in source.addresses:
+        if name == column:
+            return address_id_sql(email, "$key")
+    return {"landing_row": "line", "batch_id": "$batch_id", "ingested_at": "$ingested_at"}.get(name, name)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
