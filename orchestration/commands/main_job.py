@@ -118,6 +118,9 @@ def _campaigns(services: Services, result: Any) -> tuple[list[tuple[str, ...]], 
         path = event.asset_key.path
         if path[0] != "campaigns" or path[-1] != "audience":
             continue
+        if "counts" not in event.materialization.metadata:
+            rows.append(("campaign", path[1], "0", event.materialization.metadata["note"].value))
+            continue
         counts = event.materialization.metadata["counts"].value
         wave_id = event.materialization.metadata["wave"].value
         by_outcome = services.ledger.outcomes(wave_id) if counts["is_written"] else _planned(counts)

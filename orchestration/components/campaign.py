@@ -15,6 +15,7 @@ import pydantic
 from pydantic import Field
 
 from orchestration.components.campaign_run import CampaignRun, run_campaign
+from orchestration.components.catalogue import all_campaigns
 from orchestration.components.liveness import vouch
 from orchestration.components.planning import Plan
 from orchestration.components.services import Services
@@ -48,7 +49,7 @@ class CampaignComponent(dg.Component):
             campaign.name,
             selection=dg.AssetSelection.assets(assets),
             description=f"{campaign.description} Rehearse shows who would get it and sends nothing.",
-            config={"ops": {campaign.name: {"config": {"action": "rehearse"}}}},
+            config={"ops": {_op(campaign): {"config": {"action": "rehearse"}}}},
         )
         return dg.Definitions(assets=[assets], jobs=[job], schedules=_schedules(campaign, job))
 
@@ -56,6 +57,11 @@ class CampaignComponent(dg.Component):
 def usual_action(campaign: Campaign) -> Literal["draft", "send"]:
     """What a launch without a person does."""
     return "send" if campaign.approval == "automatic" else "draft"
+
+
+def _op(campaign: Campaign) -> str:
+    # Dagster wants the names of ops and jobs to differ
+    return f"launch_{campaign.name}"
 
 
 def _launch(campaign: Campaign) -> type[dg.Config]:
@@ -80,18 +86,19 @@ def _launch(campaign: Campaign) -> type[dg.Config]:
 
 def _assets(campaign: Campaign) -> dg.AssetsDefinition:
     prefix = [GROUP, campaign.name]
-    upstream = [["marts", "segment_members"], ["marts", "contacts"], ["marts", "segment_history"]]
+    upstream = [
+        ["marts", "segment_members"],
+        ["marts", "contacts"],
+        ["marts", "segment_history"],
+        *_planned_before(campaign),
+    ]
     if campaign.articles is not None:
         upstream.append(["marts", "recommended_articles"])
     launch = _launch(campaign)
-    common: dict[str, Any] = {
-        "group_name": GROUP,
-        "skippable": True,
-        "tags": {TRIGGER_TAG: campaign.trigger.when},
-    }
+    common: dict[str, Any] = {"group_name": GROUP, "tags": {TRIGGER_TAG: campaign.trigger.when}}
 
     @dg.multi_asset(
-        name=campaign.name,
+        name=_op(campaign),
         specs=[
             dg.AssetSpec(
                 [*prefix, "audience"],
@@ -100,10 +107,18 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
                 **common,
             ),
             dg.AssetSpec(
-                [*prefix, "draft"], deps=[[*prefix, "audience"]], description="The draft in Mailchimp.", **common
+                [*prefix, "draft"],
+                deps=[[*prefix, "audience"]],
+                description="The draft in Mailchimp.",
+                skippable=True,
+                **common,
             ),
             dg.AssetSpec(
-                [*prefix, "delivery"], deps=[[*prefix, "draft"]], description="What became of each email.", **common
+                [*prefix, "delivery"],
+                deps=[[*prefix, "draft"]],
+                description="What became of each email.",
+                skippable=True,
+                **common,
             ),
         ],
         check_specs=[
@@ -124,13 +139,23 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
     return launch_campaign
 
 
+def _planned_before(campaign: Campaign) -> list[list[str]]:
+    """The audiences of campaigns that come first: whoever is due for two gets the one with the higher priority."""
+    earlier = [other for other in all_campaigns() if (other.priority, other.name) < (campaign.priority, campaign.name)]
+    return [[GROUP, other.name, "audience"] for other in earlier]
+
+
 def _results(settings: Settings, prefix: list[str], outcome: CampaignRun) -> Iterator[Any]:
     if outcome.plan is not None:
         yield dg.MaterializeResult(
-            asset_key=[*prefix, "audience"],
-            metadata=_audience_metadata(outcome.plan) | _sample_metadata(outcome),
-            check_results=[_counts_add_up(prefix, outcome.plan)],
+            asset_key=[*prefix, "audience"], metadata=_audience_metadata(outcome.plan) | _sample_metadata(outcome)
         )
+        yield _counts_add_up(prefix, outcome.plan.counts)
+    else:
+        waiting = outcome.waves[-1]
+        note = f"nobody new was planned: the draft of wave {waiting.wave_id} waits for approval"
+        yield dg.MaterializeResult(asset_key=[*prefix, "audience"], metadata={"wave": waiting.wave_id, "note": note})
+        yield _counts_add_up(prefix, waiting.counts)
     drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
     if drafted:
         yield dg.MaterializeResult(asset_key=[*prefix, "draft"], metadata=_draft_metadata(settings, drafted[-1]))
@@ -138,8 +163,7 @@ def _results(settings: Settings, prefix: list[str], outcome: CampaignRun) -> Ite
         yield dg.MaterializeResult(asset_key=[*prefix, "delivery"], metadata=_delivery_metadata(outcome.sent[-1]))
 
 
-def _counts_add_up(prefix: list[str], plan: Plan) -> dg.AssetCheckResult:
-    counts = plan.counts
+def _counts_add_up(prefix: list[str], counts: dict[str, Any]) -> dg.AssetCheckResult:
     decided = (
         counts["recipient"] + counts["holdout"] + sum(counts["excluded"].values()) + sum(counts["deferred"].values())
     )
@@ -224,7 +248,7 @@ def _schedules(campaign: Campaign, job: Any) -> list[dg.ScheduleDefinition]:
             job=job,
             cron_schedule=campaign.trigger.cron,
             execution_timezone="Europe/London",
-            run_config={"ops": {campaign.name: {"config": {"action": usual_action(campaign)}}}},
+            run_config={"ops": {_op(campaign): {"config": {"action": usual_action(campaign)}}}},
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
     ]

@@ -16,7 +16,7 @@ class Whom(dg.Config):
     )
 
 
-@dg.op(name="why")
+@dg.op
 def explain_contact(context: dg.OpExecutionContext, config: Whom) -> None:
     vouch(context)
     if "@" in config.contact_id:

@@ -7,7 +7,7 @@ import dagster as dg
 from orchestration.components.liveness import vouch
 from orchestration.components.services import Services
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.landing import ingest
+from orchestration.resources.landing import SourceReport, ingest
 
 WHAT = {
     "orders": "Orders as they arrived: a row for each state an order took.",
@@ -21,7 +21,7 @@ WHAT = {
 @dg.multi_asset(
     name="ingest",
     specs=[
-        dg.AssetSpec(["raw", name], group_name="ingestion", description=WHAT[name], kinds={"duckdb"}, skippable=True)
+        dg.AssetSpec(["raw", name], group_name="ingestion", description=WHAT[name], kinds={"duckdb"})
         for name in SOURCES
     ],
     check_specs=[
@@ -40,27 +40,23 @@ def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
     services = Services.from_env()
     report = ingest(services.settings, services.warehouse)
     for name in SOURCES:
-        source = report.per_source.get(name)
-        rejects = source.rejects if source else 0
-        check = dg.AssetCheckResult(
-            check_name="nothing_rejected",
-            asset_key=["raw", name],
-            passed=rejects == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rejects": rejects},
-            description=f"{rejects} rows rejected; see raw.rejects" if rejects else "no rejects",
-        )
-        if source is None:
-            yield check
-            continue
+        source = report.per_source.get(name, SourceReport())
         yield dg.MaterializeResult(
             asset_key=["raw", name],
             metadata={
-                "dagster/row_count": source.rows_landed,
-                "files": source.files,
+                "new rows": source.rows_landed,
+                "new files": source.files,
                 "rows read": source.rows_read,
-                "rejects": rejects,
+                "rejects": source.rejects,
                 "unknown fields": dg.MetadataValue.json(dict(source.unknown_fields)),
             },
-            check_results=[check],
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="nothing_rejected",
+                    passed=source.rejects == 0,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"rejects": source.rejects},
+                    description=f"{source.rejects} rows rejected; see raw.rejects" if source.rejects else "no rejects",
+                )
+            ],
         )

@@ -30,7 +30,7 @@ TRANSLATOR = Translator()
 
 @dbt_assets(
     manifest=models.manifest(Settings.from_env()),
-    name="models",
+    name="build_models",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
 )
