@@ -27,7 +27,7 @@ from orchestration.core.audience import DROP_REASONS, EXCLUSION_REASONS
 from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import DELIVERIES, DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
 from orchestration.resources.ledger_export import deliveries_table
-from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, new_change
+from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, fetch_many, new_change
 from orchestration.resources.ledger_schema import (
     LedgerFile,
     campaigns,
@@ -40,7 +40,7 @@ from orchestration.resources.ledger_schema import (
 )
 from orchestration.settings import Settings
 
-_RECIPIENT = [recipients.c[f.name] for f in fields(Recipient)]
+_RECIPIENT_SQL = f"select {', '.join(f.name for f in fields(Recipient))} from recipients "
 # Not created_at: under a fixed AS_OF all waves of a run were planned at one moment.
 _PLANNED_ORDER = literal_column("rowid")
 _WAVE = [waves.c[f.name] for f in fields(Wave)]
@@ -51,8 +51,6 @@ class Ledger(LedgerFile):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.ledger_path)
-
-    # ---------------------------------------------------------------- planning
 
     def start_campaign(self, name: str, at: datetime) -> datetime:
         """When the campaign was started: `at` the first time, that same moment ever after."""
@@ -75,8 +73,6 @@ class Ledger(LedgerFile):
             yield planning
             if planning.failure is not None:
                 raise planning.failure
-
-    # ---------------------------------------------------------------- waves
 
     def wave(self, wave_id: str) -> Wave:
         """Raises LedgerError when there is no such wave."""
@@ -172,41 +168,33 @@ class Ledger(LedgerFile):
         made = {"wave_id": wave_id, "from_state": before, "to_state": to_state, "moved_at": at}
         con.execute(insert(wave_moves).values(**made, who=who, why=why))
 
-    # ---------------------------------------------------------------- recipients
-
     def recipients(self, wave_id: str, outcome: str | None = None) -> Iterator[list[Recipient]]:
         """The members of a wave in rising order of contact id, in lists of up to 10,000.
 
         Each list is a read of its own, so the ledger may be written to in between.
         """
+        query = _RECIPIENT_SQL + "where wave_id = ? and contact_id > ? "
+        asked = () if outcome is None else (outcome,)
         after = ""
         while True:
-            query = select(*_RECIPIENT).where(recipients.c.wave_id == wave_id, recipients.c.contact_id > after)
-            if outcome is not None:
-                query = query.where(recipients.c.outcome == outcome)
             with self._reading() as con:
-                rows = con.execute(query.order_by(recipients.c.contact_id).limit(CHUNK)).all()
+                only = "" if outcome is None else "and outcome = ? "
+                sql = f"{query}{only}order by contact_id limit {CHUNK}"
+                rows = [row for some in fetch_many(con, sql, (wave_id, after, *asked)) for row in some]
             if not rows:
                 return
             yield [_recipient(row) for row in rows]
-            after = rows[-1].contact_id
-
-    def outcomes(self, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
-        """How many members of a wave ended with each (outcome, reason, delivery)."""
-        kinds = recipients.c.outcome, recipients.c.reason, recipients.c.delivery
-        with self._reading() as con:
-            query = select(*kinds, func.count()).where(recipients.c.wave_id == wave_id).group_by(*kinds)
-            return {(outcome, reason, delivery): number for outcome, reason, delivery, number in con.execute(query)}
+            after = rows[-1][1]
 
     def drafted_audience(self, wave_id: str) -> Iterator[tuple[str, str]]:
         """(contact id, slots as JSON text) of whom the draft was made for, dropped since or not, in order of id."""
-        drafted = (recipients.c.outcome == "recipient") | recipients.c.dropped_from.in_(
-            ("drafted", "approved", "sending")
+        sql = (
+            "select contact_id, slots from recipients where wave_id = ? and (outcome = 'recipient' "
+            "or dropped_from in ('drafted', 'approved', 'sending')) order by contact_id"
         )
-        query = select(recipients.c.contact_id, recipients.c.slots).where(recipients.c.wave_id == wave_id, drafted)
         with self._reading() as con:
-            for row in con.execute(query.order_by(recipients.c.contact_id)):
-                yield row.contact_id, row.slots
+            for rows in fetch_many(con, sql, (wave_id,)):
+                yield from rows
 
     def drop_recipients(self, wave_id: str, dropped: Iterable[tuple[str, str]]) -> int:
         """Recipients who turn out not to be written to: recipient → excluded, from (contact id, reason). How many were.
@@ -267,10 +255,9 @@ class Ledger(LedgerFile):
     def decisions_of(self, contact_id: str) -> list[tuple[Wave, Recipient]]:
         """Every decision ever made about a contact, oldest first, with its wave."""
         with self._reading() as con:
-            query = select(*_RECIPIENT).where(recipients.c.contact_id == contact_id).order_by(_PLANNED_ORDER)
-            return [(_wave(con, row.wave_id), _recipient(row)) for row in con.execute(query).all()]
-
-    # ---------------------------------------------------------------- outside calls
+            sql = _RECIPIENT_SQL + "where contact_id = ? order by rowid"
+            rows = [row for some in fetch_many(con, sql, (contact_id,)) for row in some]
+            return [(_wave(con, row[0]), _recipient(row)) for row in rows]
 
     def record_intent(self, wave_id: str, call: str, detail: dict[str, Any] | None = None) -> int:
         """Write down that an outside call is about to be made. No addresses in `detail`. Returns the intent's id."""
@@ -304,5 +291,7 @@ def _wave(con: Connection, wave_id: str) -> Wave:
     return Wave(**row._mapping)
 
 
-def _recipient(row: Any) -> Recipient:
-    return Recipient(**{**row._mapping, "slots": json.loads(row.slots)})
+def _recipient(row: tuple[Any, ...]) -> Recipient:
+    *plain, slots, released, delivery, delivered_at = row
+    at = None if delivered_at is None else datetime.fromisoformat(delivered_at)
+    return Recipient(*plain, json.loads(slots), bool(released), delivery, at)

@@ -3,10 +3,11 @@
 import json
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from orchestration.resources.ledger_planning import fetch_many
+from orchestration.resources.ledger_planning import UTC_TIMESTAMP, Spread, fetch_many, wave_facts
+from orchestration.resources.ledger_schema import changes
 
 DELIVERIES = pa.schema(
     [
@@ -18,39 +19,44 @@ DELIVERIES = pa.schema(
         ("reason", pa.string()),
         ("delivery", pa.string()),
         ("codes", pa.list_(pa.string())),
-        ("as_of", pa.timestamp("us", tz="UTC")),
-        ("sent_at", pa.timestamp("us", tz="UTC")),
-        ("recorded_at", pa.timestamp("us", tz="UTC")),
+        ("as_of", UTC_TIMESTAMP),
+        ("sent_at", UTC_TIMESTAMP),
+        ("recorded_at", UTC_TIMESTAMP),
     ]
 )
 _SQL = """
-    select r.wave_id, r.campaign, r.contact_id, r.entry,
-        case when r.released then 'excluded' else r.outcome end,
-        case when r.released then 'cancelled' else r.reason end,
-        r.delivery, r.slots, w.as_of, w.sent_at, c.at
-    from recipients as r
-    join waves as w using (wave_id)
-    join changes as c on c.id = r.change_id
-    where r.change_id > ? and r.change_id <= ?
+    select wave_id, contact_id, entry,
+        case when released then 'excluded' else outcome end,
+        case when released then 'cancelled' else reason end,
+        delivery, slots, change_id
+    from recipients where change_id > ? and change_id <= ?
 """
 
 
 def deliveries_table(con: Connection, after: int, upto: int) -> pa.Table:
     """The recipients whose last change is number `after` + 1 … `upto`."""
+    facts = wave_facts(con)
+    known = con.execute(select(changes.c.id, changes.c.at).where(changes.c.id > after, changes.c.id <= upto))
+    times = {change.id: change for change in known}
     batches = []
     for rows in fetch_many(con, _SQL, (after, upto)):
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        columns[7] = [_codes(slots) for slots in columns[7]]
-        arrays = [_array(values, field.type) for values, field in zip(columns, DELIVERIES, strict=True)]
+        wave_ids, contact_ids, entries, outcomes, reasons, deliveries, slots, change_ids = zip(*rows, strict=True)
+        wave = Spread(wave_ids, facts)
+        arrays = [
+            pa.array(wave_ids, pa.string()),
+            wave.of("campaign", pa.string()),
+            pa.array(contact_ids, pa.string()),
+            pa.array(entries, pa.int64()),
+            pa.array(outcomes, pa.string()),
+            pa.array(reasons, pa.string()),
+            pa.array(deliveries, pa.string()),
+            pa.array([_codes(text) for text in slots], pa.list_(pa.string())),
+            wave.of("as_of", UTC_TIMESTAMP),
+            wave.of("sent_at", UTC_TIMESTAMP),
+            Spread(change_ids, times).of("at", UTC_TIMESTAMP),
+        ]
         batches.append(pa.record_batch(arrays, schema=DELIVERIES))
     return pa.Table.from_batches(batches, schema=DELIVERIES)
-
-
-def _array(values: list, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(kind):
-        # The zone is always +00:00 (ledger_schema.UtcText); Arrow reads it from the text.
-        return pc.cast(pa.array(values, pa.string()), kind)
-    return pa.array(values, kind)
 
 
 def _codes(slots: str) -> list[str]:

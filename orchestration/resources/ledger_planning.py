@@ -6,7 +6,7 @@ batches; nothing is decided here over a single contact.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,20 +23,22 @@ from orchestration.resources.ledger_schema import CLAIMED, campaigns, changes, w
 
 CHUNK = 10_000
 COLUMNS = ("contact_id", "entry", "outcome", "reason", "evidence", "email", "first_name", "slots")
+UTC_TIMESTAMP = pa.timestamp("us", tz="UTC")
 HISTORY = pa.schema(
     [
         ("contact_id", pa.string()),
         ("campaign", pa.string()),
         ("entry", pa.int64()),
         ("outcome", pa.string()),
-        ("planned_as_of", pa.timestamp("us", tz="UTC")),
-        ("sent_at", pa.timestamp("us", tz="UTC")),
+        ("planned_as_of", UTC_TIMESTAMP),
+        ("sent_at", UTC_TIMESTAMP),
         ("wave_state", pa.string()),
         ("released", pa.bool_()),
     ]
 )
+# "not indexed": by the index the rows would be read in an order that jumps about in the file.
 _HISTORY_SQL = f"""
-    select contact_id, entry, outcome, released, wave_id from recipients where {CLAIMED}
+    select contact_id, entry, outcome, released, wave_id from recipients not indexed where {CLAIMED}
     union all
     select contact_id, entry, outcome, released, wave_id from (
         select contact_id, entry, outcome, released, wave_id, max(rowid)
@@ -78,32 +80,21 @@ class Planning:
         sent), wave_state, released. Can be read once, from any thread; make a table of it to use it twice. It is the
         state before this planning wrote anything.
         """
-        facts = {
-            row.wave_id: row
-            for row in self._reading.execute(
-                select(waves.c.wave_id, waves.c.campaign, waves.c.as_of, waves.c.sent_at, waves.c.state)
-            )
-        }
-        return pa.RecordBatchReader.from_batches(HISTORY, self._history_batches(facts))
+        return pa.RecordBatchReader.from_batches(HISTORY, self._history_batches(wave_facts(self._reading)))
 
     def _history_batches(self, facts: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         for rows in fetch_many(self._reading, _HISTORY_SQL):
             contact_ids, entries, outcomes, released, wave_ids = zip(*rows, strict=True)
-            by_wave = pa.array(wave_ids, pa.string()).dictionary_encode()
-            found = [facts[wave_id] for wave_id in by_wave.dictionary.to_pylist()]
-
-            def spread(name: str, kind: pa.DataType, found=found, by_wave=by_wave) -> pa.Array:
-                return pa.array([getattr(wave, name) for wave in found], kind).take(by_wave.indices)
-
+            spread = Spread(wave_ids, facts)
             yield pa.record_batch(
                 [
                     pa.array(contact_ids, pa.string()),
-                    spread("campaign", pa.string()),
+                    spread.of("campaign", pa.string()),
                     pa.array(entries, pa.int64()),
                     pa.array(outcomes, pa.string()),
-                    spread("as_of", pa.timestamp("us", tz="UTC")),
-                    spread("sent_at", pa.timestamp("us", tz="UTC")),
-                    spread("state", pa.string()),
+                    spread.of("as_of", UTC_TIMESTAMP),
+                    spread.of("sent_at", UTC_TIMESTAMP),
+                    spread.of("state", pa.string()),
                     pc.cast(pa.array(released, pa.int64()), pa.bool_()),
                 ],
                 schema=HISTORY,
@@ -113,9 +104,10 @@ class Planning:
         """Freeze a wave's audience: the wave, its first move and a row for every member of the segment.
 
         `batches` have the columns contact_id, entry, outcome, reason, evidence, email, first_name, slots (JSON text
-        such as {"ART1": "a1b2c3d4e5"}). Raises AlreadyClaimed when another wave holds one of the claims, LedgerError
-        for a member written twice, an unknown outcome or reason, or sums that don't come out. After an error the whole
-        planning transaction is rolled back, even when the caller swallows the error.
+        such as {"ART1": "a1b2c3d4e5"}), best in rising order of contact_id: any other takes twice as long. Raises
+        AlreadyClaimed when another wave holds one of the claims, LedgerError for a member written twice, an unknown
+        outcome or reason, or sums that don't come out. After an error the whole planning transaction is rolled back,
+        even when the caller swallows the error.
         """
         try:
             self._write(wave, batches)
@@ -188,6 +180,24 @@ class Planning:
         ]
         asked = (json.dumps(claims), wave.campaign, wave.wave_id)
         return self._con.exec_driver_sql(_CLASHES, asked).scalar_one()
+
+
+class Spread:
+    """Columns of many rows whose values are few: one of them for each id in a column of ids."""
+
+    def __init__(self, ids: Sequence[Any], facts: Mapping[Any, Any]) -> None:
+        encoded = pa.array(ids).dictionary_encode()
+        self._indices = encoded.indices
+        self._found = [facts[one] for one in encoded.dictionary.to_pylist()]
+
+    def of(self, name: str, kind: pa.DataType) -> pa.Array:
+        return pa.array([getattr(fact, name) for fact in self._found], kind).take(self._indices)
+
+
+def wave_facts(con: Connection) -> dict[str, Any]:
+    """wave id → campaign, as_of, sent_at, state."""
+    query = select(waves.c.wave_id, waves.c.campaign, waves.c.as_of, waves.c.sent_at, waves.c.state)
+    return {row.wave_id: row for row in con.execute(query)}
 
 
 def counts_of(tally: Iterable[tuple[str, str | None]]) -> dict[str, Any]:

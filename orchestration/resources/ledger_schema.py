@@ -151,6 +151,7 @@ Index(
 )
 Index("recipients_by_contact", recipients.c.contact_id)
 Index("recipients_by_change", recipients.c.change_id)
+Index("deferrals", recipients.c.campaign, recipients.c.contact_id, sqlite_where=text("outcome = 'deferred'"))
 
 
 class LedgerFile:
@@ -207,7 +208,7 @@ def _prepare(dbapi_connection: Any, _record: Any) -> None:
     cursor.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("pragma journal_mode = wal")
     cursor.execute("pragma synchronous = full")
-    cursor.execute("pragma cache_size = -65536")
+    cursor.execute("pragma cache_size = -262144")
     cursor.close()
 
 
