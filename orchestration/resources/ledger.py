@@ -196,6 +196,11 @@ class Ledger(LedgerFile):
             for rows in fetch_many(con, sql, (wave_id,)):
                 yield from rows
 
+    def outcomes(self, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
+        """How many members of a wave ended with each (outcome, reason, delivery)."""
+        with self._reading() as con:
+            return _outcomes(con, wave_id)
+
     def drop_recipients(self, wave_id: str, dropped: Iterable[tuple[str, str]]) -> int:
         """Recipients who turn out not to be written to: recipient → excluded, from (contact id, reason). How many were.
 
@@ -218,11 +223,10 @@ class Ledger(LedgerFile):
                 one = recipients.c.wave_id == wave_id, recipients.c.contact_id == contact_id
                 query = update(recipients).where(*one, recipients.c.outcome == "recipient")
                 number += con.execute(query.values(**values, reason=reason)).rowcount
-            tally = select(recipients.c.outcome, recipients.c.reason, func.count()).where(
-                recipients.c.wave_id == wave_id
-            )
-            groups = con.execute(tally.group_by(recipients.c.outcome, recipients.c.reason))
-            counts = counts_of(Counter({(outcome, reason): count for outcome, reason, count in groups}))
+            tally = Counter[tuple[str, str | None]]()
+            for (outcome, reason, _), members in _outcomes(con, wave_id).items():
+                tally[outcome, reason] += members
+            counts = counts_of(tally)
             con.execute(update(waves).where(waves.c.wave_id == wave_id).values(counts=counts))
             return number
 
@@ -289,6 +293,12 @@ def _wave(con: Connection, wave_id: str) -> Wave:
     if row is None:
         raise LedgerError(f"The ledger knows no wave {wave_id}.")
     return Wave(**row._mapping)
+
+
+def _outcomes(con: Connection, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
+    kinds = recipients.c.outcome, recipients.c.reason, recipients.c.delivery
+    query = select(*kinds, func.count()).where(recipients.c.wave_id == wave_id).group_by(*kinds)
+    return {(outcome, reason, delivery): number for outcome, reason, delivery, number in con.execute(query)}
 
 
 def _recipient(row: tuple[Any, ...]) -> Recipient:
