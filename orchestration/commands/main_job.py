@@ -14,6 +14,10 @@ from orchestration.core.errors import PennypostError
 from orchestration.settings import PROJECT_DIR, Settings
 
 
+# Dagster's log of a run is in its UI; a command prints what came of it.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
 @dataclass(frozen=True)
 class Told:
     """The table that a person reads, and how many emails went out."""
@@ -59,7 +63,8 @@ def run_main_job(settings: Settings) -> Told:
 
 
 def _run(code_location: Any, name: str, instance: Any) -> Any:
-    result = code_location.resolve_job_def(name).execute_in_process(instance=instance, raise_on_error=False)
+    job = code_location.resolve_job_def(name)
+    result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
     if not result.success:
         failed = [event for event in result.all_events if event.is_step_failure]
         said = "\n".join(_said(event.step_failure_data.error) for event in failed)

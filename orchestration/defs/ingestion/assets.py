@@ -52,6 +52,7 @@ def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
             },
             check_results=[
                 dg.AssetCheckResult(
+                    asset_key=["raw", name],
                     check_name="nothing_rejected",
                     passed=source.rejects == 0,
                     severity=dg.AssetCheckSeverity.WARN,
