@@ -96,6 +96,7 @@ def make_members(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Re
         with recorded(ledger, wave_id, "add_new_members", people=len(batch)) as outcome:
             added = gateway.add_new_members([(_email(person), {"FNAME": _first_name(person)}) for person in batch])
             outcome.update(created=len(added.created), existing=len(added.existing), refused=len(added.refused))
+        log.info("Wave %s: %d of %d new members", wave_id, start + len(batch), len(new))
         refused |= added.refused.keys()
         known.update(dict.fromkeys(added.created, Member("subscribed", {})))
         # Somebody became a member since the look-up, who knows with which status.

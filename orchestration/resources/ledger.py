@@ -10,7 +10,6 @@ Each public function is one transaction. Outside calls are surrounded by record_
 whoever starts again after a kill knows what may have happened.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import DELIVERIES, DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
 from orchestration.resources.ledger_export import deliveries_table
 from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, fetch_many, new_change
+from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
 from orchestration.resources.ledger_schema import (
     LedgerFile,
     campaigns,
@@ -40,10 +40,8 @@ from orchestration.resources.ledger_schema import (
 )
 from orchestration.settings import Settings
 
-_RECIPIENT_SQL = f"select {', '.join(f.name for f in fields(Recipient))} from recipients "
 # Not created_at: under a fixed AS_OF all waves of a run were planned at one moment.
 _PLANNED_ORDER = literal_column("rowid")
-_WAVE = [waves.c[f.name] for f in fields(Wave)]
 
 
 class Ledger(LedgerFile):
@@ -77,11 +75,11 @@ class Ledger(LedgerFile):
     def wave(self, wave_id: str) -> Wave:
         """Raises LedgerError when there is no such wave."""
         with self._reading() as con:
-            return _wave(con, wave_id)
+            return wave_row(con, wave_id)
 
     def waves(self, campaign: str | None = None, states: Sequence[str] | None = None) -> list[Wave]:
         """Waves in the order they were planned, of one campaign and in some states if given."""
-        query = select(*_WAVE).order_by(_PLANNED_ORDER)
+        query = select(*WAVE).order_by(_PLANNED_ORDER)
         if campaign is not None:
             query = query.where(waves.c.campaign == campaign)
         if states is not None:
@@ -110,7 +108,7 @@ class Ledger(LedgerFile):
             if to_state == "cancelled":
                 claimed = recipients.c.wave_id == wave_id, recipients.c.outcome.in_(("recipient", "holdout"))
                 con.execute(update(recipients).where(*claimed).values(released=True, change_id=new_change(con)))
-            return _wave(con, wave_id)
+            return wave_row(con, wave_id)
 
     def set_draft(
         self,
@@ -135,12 +133,12 @@ class Ledger(LedgerFile):
         }
         with self._writing() as con:
             self._move(con, wave_id, "drafted", who=who, why=why, at=at, values=values)
-            return _wave(con, wave_id)
+            return wave_row(con, wave_id)
 
     def approve(self, wave_id: str, draft_hash: str, who: str, at: datetime) -> Wave:
         """drafted → approved. The same approval again changes nothing. Raises StaleApproval for another hash."""
         with self._writing() as con:
-            wave = _wave(con, wave_id)
+            wave = wave_row(con, wave_id)
             if wave.state == "approved" and wave.approved_hash == draft_hash:
                 return wave
             if wave.draft_hash is not None and wave.draft_hash != draft_hash:
@@ -150,12 +148,12 @@ class Ledger(LedgerFile):
                 )
             values = {"approved_hash": draft_hash, "approved_by": who}
             self._move(con, wave_id, "approved", who=who, why=f"draft {draft_hash[:12]}", at=at, values=values)
-            return _wave(con, wave_id)
+            return wave_row(con, wave_id)
 
     def _move(
         self, con: Connection, wave_id: str, to_state: str, *, who: str, why: str, at: datetime, values: dict[str, Any]
     ) -> None:
-        before = _wave(con, wave_id).state
+        before = wave_row(con, wave_id).state
         check_move(before, to_state, wave_id)
         try:
             con.execute(update(waves).where(waves.c.wave_id == wave_id).values(state=to_state, **values))
@@ -173,7 +171,7 @@ class Ledger(LedgerFile):
 
         Each list is a read of its own, so the ledger may be written to in between.
         """
-        query = _RECIPIENT_SQL + "where wave_id = ? and contact_id > ? "
+        query = RECIPIENT_SQL + "where wave_id = ? and contact_id > ? "
         asked = () if outcome is None else (outcome,)
         after = ""
         while True:
@@ -183,7 +181,7 @@ class Ledger(LedgerFile):
                 rows = [row for some in fetch_many(con, sql, (wave_id, after, *asked)) for row in some]
             if not rows:
                 return
-            yield [_recipient(row) for row in rows]
+            yield [recipient_of(row) for row in rows]
             after = rows[-1][1]
 
     def drafted_audience(self, wave_id: str) -> Iterator[tuple[str, str]]:
@@ -199,7 +197,7 @@ class Ledger(LedgerFile):
     def outcomes(self, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
         """How many members of a wave ended with each (outcome, reason, delivery)."""
         with self._reading() as con:
-            return _outcomes(con, wave_id)
+            return count_outcomes(con, wave_id)
 
     def drop_recipients(self, wave_id: str, dropped: Iterable[tuple[str, str]]) -> int:
         """Recipients who turn out not to be written to: recipient → excluded, from (contact id, reason). How many were.
@@ -211,7 +209,7 @@ class Ledger(LedgerFile):
             if reason not in DROP_REASONS and reason not in EXCLUSION_REASONS:
                 raise LedgerError(f"Wave {wave_id}: no rule knows the reason {reason!r}.")
         with self._writing() as con:
-            state = _wave(con, wave_id).state
+            state = wave_row(con, wave_id).state
             sends = select(func.count()).where(
                 intents.c.wave_id == wave_id, intents.c.call == "send", intents.c.state != "failed"
             )
@@ -224,7 +222,7 @@ class Ledger(LedgerFile):
                 query = update(recipients).where(*one, recipients.c.outcome == "recipient")
                 number += con.execute(query.values(**values, reason=reason)).rowcount
             tally = Counter[tuple[str, str | None]]()
-            for (outcome, reason, _), members in _outcomes(con, wave_id).items():
+            for (outcome, reason, _), members in count_outcomes(con, wave_id).items():
                 tally[outcome, reason] += members
             counts = counts_of(tally)
             con.execute(update(waves).where(waves.c.wave_id == wave_id).values(counts=counts))
@@ -259,9 +257,9 @@ class Ledger(LedgerFile):
     def decisions_of(self, contact_id: str) -> list[tuple[Wave, Recipient]]:
         """Every decision ever made about a contact, oldest first, with its wave."""
         with self._reading() as con:
-            sql = _RECIPIENT_SQL + "where contact_id = ? order by rowid"
+            sql = RECIPIENT_SQL + "where contact_id = ? order by rowid"
             rows = [row for some in fetch_many(con, sql, (contact_id,)) for row in some]
-            return [(_wave(con, row[0]), _recipient(row)) for row in rows]
+            return [(wave_row(con, row[0]), recipient_of(row)) for row in rows]
 
     def record_intent(self, wave_id: str, call: str, detail: dict[str, Any] | None = None) -> int:
         """Write down that an outside call is about to be made. No addresses in `detail`. Returns the intent's id."""
@@ -286,22 +284,3 @@ class Ledger(LedgerFile):
             query = query.where(intents.c.state.in_(states))
         with self._reading() as con:
             return [Intent(**row._mapping) for row in con.execute(query)]
-
-
-def _wave(con: Connection, wave_id: str) -> Wave:
-    row = con.execute(select(*_WAVE).where(waves.c.wave_id == wave_id)).one_or_none()
-    if row is None:
-        raise LedgerError(f"The ledger knows no wave {wave_id}.")
-    return Wave(**row._mapping)
-
-
-def _outcomes(con: Connection, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
-    kinds = recipients.c.outcome, recipients.c.reason, recipients.c.delivery
-    query = select(*kinds, func.count()).where(recipients.c.wave_id == wave_id).group_by(*kinds)
-    return {(outcome, reason, delivery): number for outcome, reason, delivery, number in con.execute(query)}
-
-
-def _recipient(row: tuple[Any, ...]) -> Recipient:
-    *plain, slots, released, delivery, delivered_at = row
-    at = None if delivered_at is None else datetime.fromisoformat(delivered_at)
-    return Recipient(*plain, json.loads(slots), bool(released), delivery, at)

@@ -173,7 +173,6 @@ class AudienceGateway:
                 one = address_hash(address)
                 if one not in added.created and one not in added.existing:
                     added.refused.setdefault(one, "not in Mailchimp's answer")
-            log.info("Mailchimp: %d of %d new members", start + len(batch), len(people))
         return added
 
     def set_fields(self, address: str, fields: dict[str, str]) -> None:
