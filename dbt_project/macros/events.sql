@@ -9,7 +9,7 @@
 {%- endmacro %}
 
 {#-
-    The events of a staging model, one row per event_id, none after as_of.
+    The events of a source, one row per event_id, none after as_of.
 
     Of two bodies under one event_id the later occurred_at wins, then the greater canonical text (DESIGN 3). When the build adds,
     only event_ids are taken that have a new body: from a batch after the last build's, or one that was dated after its as_of.
@@ -20,21 +20,24 @@
 
     Few events come twice, so the hash of the id first tells which may, and only those are sorted.
 -#}
-{% macro one_row_per_event(relation, columns, keys) %}
-    with bodies as (
+{% macro one_row_per_event(source, columns, keys) %}
+    {%- set relation = ref("stg_" ~ source) %}
+    with
+    {% if is_adding() %}
+        news as materialized (
+            select event_id from {{ relation }}
+            where batch_id > {{ var("last_batch") }}
+            union all
+            select event_id from {{ relation }}
+            where occurred_at > timestamptz '{{ var("last_as_of") }}' and occurred_at <= {{ as_of() }}
+        ),
+    {% endif %}
+
+    -- all of the past is not kept in memory, but read once to find what came twice, and once more for the columns that stay
+    bodies as {{ "materialized" if is_adding() else "not materialized" }} (
         select *
         from {{ relation }}
-        where
-            occurred_at <= {{ as_of() }}
-            {% if is_adding() %}
-                and event_id in (
-                    select event_id from {{ relation }}
-                    where batch_id > {{ var("last_batch") }}
-                    union all
-                    select event_id from {{ relation }}
-                    where occurred_at > timestamptz '{{ var("last_as_of") }}' and occurred_at <= {{ as_of() }}
-                )
-            {% endif %}
+        where occurred_at <= {{ as_of() }} {% if is_adding() %} and event_id in (select event_id from news) {% endif %}
     ),
 
     repeated as materialized (
@@ -53,15 +56,32 @@
         where hash(event_id) not in (select event_hash from repeated)
     ),
 
+    rivals as materialized (
+        select
+            *,
+            {{ canonical_text(source) }} as canonical_text
+        from bodies
+        where hash(event_id) in (select event_hash from repeated)
+    ),
+
+    told as (
+        select
+            event_id,
+            count(distinct canonical_text) as body_count,
+            list(distinct struct_pack(
+                {%- for name, expression in keys.items() %}{{ name }} := {{ expression }}{{ ", " if not loop.last }}{% endfor -%}
+            )) as bodies
+        from rivals
+        group by event_id
+    ),
+
     winners as (
         select
             {{ columns | join(", ") }},
-            count(distinct canonical_text) over (partition by event_id) as body_count,
-            list(distinct struct_pack(
-                {%- for name, expression in keys.items() %}{{ name }} := {{ expression }}{{ ", " if not loop.last }}{% endfor -%}
-            )) over (partition by event_id) as bodies
-        from bodies
-        where hash(event_id) in (select event_hash from repeated)
+            body_count,
+            bodies
+        from rivals
+        inner join told using (event_id)
         qualify row_number() over (partition by event_id order by occurred_at desc, canonical_text desc) = 1
     )
 

@@ -2,7 +2,7 @@
 
 {#- Without tracking consent a view is kept as a view, but says nothing about anybody (PECR reg. 6). -#}
 {{ one_row_per_event(
-    ref("stg_article_views"),
+    "article_views",
     [
         "event_id", "article_id", "occurred_at", "tracking_consent",
         "case when tracking_consent then visitor_id end as visitor_id",

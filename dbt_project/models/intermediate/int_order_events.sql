@@ -1,7 +1,7 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="event_id") }}
 
 {{ one_row_per_event(
-    ref("stg_orders"),
+    "orders",
     [
         "event_id", "order_id", "address_id", "email", "occurred_at", "placed_at", "status", "currency", "country", "coupon_codes",
         "item_count", "subtotal", "discount", "shipping", "tax", "total", "refunded"

@@ -7,7 +7,7 @@
 {%- endset -%}
 
 {{ one_row_per_event(
-    ref("stg_signups"),
+    "signups",
     [
         "event_id", "address_id", previous_address_id ~ " as previous_address_id", "email", "occurred_at", "signup_action", "basis",
         "first_name", "interests", "profiling_consent", "health_consent", "tracking_consent", "is_professional", "age_18_confirmed",

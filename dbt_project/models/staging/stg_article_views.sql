@@ -20,10 +20,8 @@ select
     referrer,
     tracking_consent,
 
-    -- decides between two bodies of one event
-    {{ canonical_text([
-        "event_id", "occurred_at", "article_id", "url", "visitor_id", "email", "referrer", "tracking_consent"
-    ]) }} as canonical_text,
+    -- decides between two bodies of one event (macro canonical_text)
+    {{ body("article_views") }} as body,
 
     batch_id
 from source

@@ -31,11 +31,8 @@ select
     total,
     refunded,
 
-    -- decides between two bodies of one event
-    {{ canonical_text([
-        "event_id", "occurred_at", "order_id", "status", "placed_at", "email", "customer_id", "currency", "country", "subtotal",
-        "discount", "shipping", "tax", "total", "refunded", "coupon_codes", "lines"
-    ]) }} as canonical_text,
+    -- decides between two bodies of one event (macro canonical_text)
+    {{ body("orders") }} as body,
 
     batch_id
 from source

@@ -29,11 +29,8 @@ select
     is_professional,
     age_18_confirmed,
 
-    -- decides between two bodies of one event
-    {{ canonical_text([
-        "event_id", "occurred_at", "email", '"action"', "source", "basis", "wording_version", "source_url", "first_name", "interests",
-        "profiling_consent", "health_consent", "tracking_consent", "is_professional", "age_18_confirmed", "visitor_id", "previous_email"
-    ]) }} as canonical_text,
+    -- decides between two bodies of one event (macro canonical_text)
+    {{ body("signups") }} as body,
 
     batch_id
 from source as signups
