@@ -130,7 +130,7 @@ def send(
             return wave
         if wave.state != "sending":
             check_move(wave.state, "sending", wave_id)
-            _check_approval(ledger, wave)
+            _check_approval(ledger, gateway, wave)
             wave = ledger.move(wave_id, "sending", who=who, why="approved and due", at=settings.now())
         for _ in range(waits.send_tries):
             why = _send_once(settings, ledger, gateway, wave, still_addressable, waits)
@@ -263,11 +263,16 @@ def resume(
     return wave
 
 
-def _check_approval(ledger: Ledger, wave: Wave) -> None:
-    """Whom and what was approved is whom and what will be sent: people taken out since keep it, anybody added voids it."""
+def _check_approval(ledger: Ledger, gateway: Gateway, wave: Wave) -> None:
+    """Whom and what was approved is whom and what will be sent: people taken out since keep it, all else voids it.
+
+    Asked before the wave is sending, so that one whose draft is gone or changed can still be cancelled.
+    """
     same_audience = audience_hash(ledger.drafted_audience(wave.wave_id)) == wave.audience_hash
     if wave.approved_hash is None or wave.approved_hash != wave.draft_hash or not same_audience:
         raise StaleApproval(f"Wave {wave.wave_id} is not what was approved. Cancel it and plan again.")
+    if gateway.status(wave.mailchimp_campaign_id) == "save":
+        check_unchanged(ledger, gateway, wave.wave_id, wave.mailchimp_campaign_id)
 
 
 def _nobody_left(ledger: Ledger, wave_id: str) -> bool:

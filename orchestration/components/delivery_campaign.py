@@ -96,7 +96,7 @@ def check_unchanged(ledger: Ledger, gateway: Gateway, wave_id: str, campaign_id:
     filled = ledger.intents(wave_id, "set_content", ["done"])
     if not filled or filled[-1].outcome.get("held") != _held(gateway, campaign_id):
         raise StaleApproval(
-            f"Wave {wave_id}: its draft was changed in Mailchimp after it was approved. Undo that there, then resume it."
+            f"Wave {wave_id}: its draft was changed in Mailchimp after it was made. Undo that there, or cancel the wave."
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.components import delivery
 from orchestration.components.delivery_audience import Waits
-from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
+from orchestration.core.errors import IllegalMove, LedgerError, MailchimpRefused, StaleApproval
 from orchestration.resources.lock import exclusive
 from orchestration.resources.mailchimp_audience import address_hash
 
@@ -203,7 +203,31 @@ def test_a_draft_edited_in_mailchimp_after_approval_is_not_sent(shop):
     shop.gateway.set_content(wave.mailchimp_campaign_id, "<p>Miracles! *|UNSUB|* *|LIST:ADDRESSLINE|*</p>", text)
     with pytest.raises(StaleApproval, match="changed in Mailchimp"):
         sent(shop, wave_id)
+    assert cancelled(shop, wave_id).state == "cancelled"
     assert shop.mailed() == []
+
+
+def test_a_draft_deleted_in_mailchimp_is_not_sent_and_the_wave_can_be_cancelled(shop):
+    wave_id = shop.plan(*READERS)
+    wave = approved(shop, wave_id)
+    shop.gateway.delete_campaign(wave.mailchimp_campaign_id)
+    with pytest.raises(MailchimpRefused, match="404"):
+        sent(shop, wave_id)
+    assert cancelled(shop, wave_id).state == "cancelled"
+    assert shop.mailed() == []
+
+
+def test_a_second_wave_is_sent_when_the_first_is_through(shop):
+    first, second = shop.plan("ann@shop.test"), shop.plan("bob@shop.test")
+    approved(shop, first)
+    approved(shop, second)
+    shop.ledger.move(first, "sending", who="test", why="due", at=shop.settings.now())
+    with pytest.raises(IllegalMove, match=f"Resume {first} first"):
+        sent(shop, second)
+    assert shop.mailed() == []
+    shop.resume(first)
+    shop.resume(second)
+    assert shop.mailed() == ["ann@shop.test", "bob@shop.test"]
 
 
 def test_strangers_put_into_the_segment_by_hand_get_nothing(shop):

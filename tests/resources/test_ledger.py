@@ -1,5 +1,6 @@
 import contextlib
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -81,6 +82,7 @@ def test_a_planned_wave_remembers_everybody_and_why(ledger):
     }
     [[one]] = ledger.recipients(wave_id, "recipient")
     assert (one.contact_id, one.email, one.slots) == (contact(1), "reader1@example.test", {"ART1": "aaaaaaaaaa"})
+    assert ledger.outcomes(wave_id)["excluded", "no_consent", None] == 2
     [everyone] = ledger.recipients(wave_id)
     assert [one.reason for one in everyone] == [None, None, "no_consent", "no_consent", "capped"]
     [first] = ledger.moves(wave_id)
@@ -103,6 +105,19 @@ def test_a_swallowed_claim_error_still_writes_nothing(ledger):
         planning.write(second, pa.Table.from_pylist([member(1), member(2)], SCHEMA).to_batches())
     assert len(ledger.waves()) == 1
     assert ledger.decisions_of(contact(1)) == []
+
+
+def test_whoever_plans_at_the_same_moment_waits_and_then_finds_the_claims(ledger, tmp_path):
+    other = Ledger(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.planning("welcome") as planning:
+            planning.write(a_wave(), pa.Table.from_pylist([member(1)], SCHEMA).to_batches())
+            second = pool.submit(plan, other, [member(1), member(2)])
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.2)
+        with pytest.raises(AlreadyClaimed, match="1 contacts"):
+            second.result(timeout=10)
+    assert len(ledger.waves()) == 1
 
 
 def test_another_campaign_a_later_entry_and_the_excluded_are_no_clash(ledger):
