@@ -67,7 +67,8 @@ candidates as (
     select
         lately_read.contact_id,
         related.related_article_id as article_id,
-        sum(related.score) as score,
+        -- as decimals, whose sum does not depend on the order of rows
+        sum(related.score::decimal(18, 9))::double as score,
         arg_max(related.reason, (related.score, related.article_id)) as reason
     from lately_read
     inner join {{ ref("related_articles") }} as related on lately_read.article_id = related.article_id
