@@ -322,7 +322,7 @@ class _Batch:
             self._con.register("noted", noted)
             self._con.execute(
                 "insert into lake.raw.rejects (landing_file, line, reason, original, source, batch_id, ingested_at) "
-                "select landing_file, line, reason, encode(text), ?, ?, ? from noted where reason is not null",
+                "select landing_file, line, reason, encode(rtrim(text, chr(10))), ?, ?, ? from noted where reason is not null",
                 tail,
             )
             for path, rejects in self._con.execute(

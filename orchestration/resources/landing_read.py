@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,6 +22,8 @@ BLOCK = 4 << 20
 LONGEST_LINE = 16 << 20
 AHEAD = 4
 BOM = b"\xef\xbb\xbf"
+LINE_FEED = ord("\n")
+OPENING_BRACE = ord("{")
 
 LINES = pa.schema(
     [("landing_file", pa.dictionary(pa.int32(), pa.string())), ("line", pa.int64()), ("text", pa.large_string())]
@@ -148,12 +151,12 @@ def _split(blocks: Iterator[bytes], reading: Reading) -> Iterator[pa.RecordBatch
         if is_first:
             block = block.removeprefix(BOM)
             is_first = False
-        end = block.rfind(b"\n")
-        if end < 0:
+        end = block.rfind(b"\n") + 1
+        if not end:
             waiting.append(block)
             continue
         batch, number = _batch(b"".join([*waiting, block[:end]]), number, reading)
-        waiting = [block[end + 1 :]]
+        waiting = [block[end:]]
         yield batch
     last = b"".join(waiting)
     if reading.is_cut:
@@ -163,14 +166,19 @@ def _split(blocks: Iterator[bytes], reading: Reading) -> Iterator[pa.RecordBatch
 
 
 def _batch(text: bytes, before: int, reading: Reading) -> tuple[pa.RecordBatch, int]:
-    """The non-blank lines of `text`, which follow line `before`, and the number of its last line."""
-    ends = pa.array([0, len(text)], pa.int64()).buffers()[1]
-    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(text)])
-    raw = pc.split_pattern(whole, b"\n").values
-    count = len(raw)
-    numbers = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count), start=before)
-    if reading.file.format != "csv" and not pc.all(pc.starts_with(raw, b"{")).as_py():
-        is_text = pc.invert(pc.match_substring_regex(raw, rb"^[ \t\r\v\f]*$"))
+    """The non-blank lines of `text`, which follow line `before`, and the number of its last line.
+
+    The lines are slices of `text`, not copies, so each keeps its line feed.
+    """
+    letters = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero(letters == LINE_FEED) + 1
+    if not len(ends) or ends[-1] < len(text):
+        ends = np.append(ends, len(text))
+    offsets = np.concatenate([[0], ends])
+    raw = pa.Array.from_buffers(pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+    numbers = pa.array(np.arange(before + 1, before + 1 + len(ends)))
+    if reading.file.format != "csv" and not (letters[offsets[:-1]] == OPENING_BRACE).all():
+        is_text = pc.invert(pc.match_substring_regex(raw, rb"^[ \t\r\v\f]*\n?$"))
         raw, numbers = raw.filter(is_text), numbers.filter(is_text)
     if len(text) > LONGEST_LINE:
         is_long = pc.greater(pc.binary_length(raw), LONGEST_LINE)
@@ -181,20 +189,17 @@ def _batch(text: bytes, before: int, reading: Reading) -> tuple[pa.RecordBatch, 
         raw, numbers = _set_aside(raw, numbers, _not_utf8(raw), "the line is not UTF-8", reading)
         lines = raw.cast(pa.large_string())
     reading.rows_read += len(lines)
-    return batch_of(reading.file, numbers, lines), before + count
-
-
-def batch_of(file: LandingFile, numbers: pa.Array, lines: pa.Array) -> pa.RecordBatch:
-    """Lines of one file as a batch of the LINES schema."""
-    names = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(lines)), pa.array([file.path]))
-    return pa.record_batch([names, numbers, lines], schema=LINES)
+    names = pa.DictionaryArray.from_arrays(
+        pa.repeat(pa.scalar(0, pa.int32()), len(lines)), pa.array([reading.file.path])
+    )
+    return pa.record_batch([names, numbers, lines], schema=LINES), before + len(ends)
 
 
 def _set_aside(
     raw: pa.Array, numbers: pa.Array, is_bad: pa.Array, reason: str, reading: Reading
 ) -> tuple[pa.Array, pa.Array]:
     for number, original in zip(numbers.filter(is_bad).to_pylist(), raw.filter(is_bad).to_pylist(), strict=True):
-        reading.reject(number, reason, original)
+        reading.reject(number, reason, original.removesuffix(b"\n"))
     is_good = pc.invert(is_bad)
     return raw.filter(is_good), numbers.filter(is_good)
 

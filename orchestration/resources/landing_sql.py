@@ -10,6 +10,7 @@ from orchestration.core.identity import address_id_sql, normal_address_sql
 # ISO 8601 with an offset; DuckDB's own cast would take a date alone, or none of an offset, as UTC.
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
 ADDRESS = r"[^@\s[:cntrl:]]+@[^@\s[:cntrl:]]+"
+PLAIN_ADDRESS = "[a-z0-9._%+-]+@[a-z0-9.-]+"
 WHOLE = r"-?[0-9]+(\.0*)?"
 SHOWN = 40
 
@@ -39,11 +40,12 @@ def insert_sql(source: Source, *, relation: str, original: str, clean_shapes: st
             from parsed
         ),
         typed as (select *, {typed} from fields),
-        judged as (select *, {reason_sql(source)} as reason from typed),
+        plain as (select *, is_clean and {_plain(source)} as is_plain from typed),
+        judged as (select *, case when is_plain then null else {reason_sql(source)} end as reason from plain),
         noted as (
             select *,
                 case
-                    when reason is null and is_clean then true
+                    when is_plain then true
                     else note(landing_file, line, reason, case when reason is not null then original end, keys)
                 end as lands
             from judged
@@ -62,6 +64,44 @@ def shapes_sql(source: Source, relation: str) -> str:
         select hash(keys) from lists
         where keys is not null and list_has_all({known}, keys) and len(keys) = len(list_distinct(keys))
     """
+
+
+def _plain(source: Source) -> str:
+    """Rows that are good at first sight: cheap, and never true of a bad one. `reason_sql` looks at the others."""
+    tests = []
+    for field in source.fields:
+        test = _plain_field(field, f"{field.name}_said")
+        if test:
+            tests.append(f"({test})" if field.required else f"(({test}) is not false)")
+    return " and ".join(tests)
+
+
+def _plain_field(field: Field, said: str) -> str:
+    match field.kind:
+        case "instant":
+            return f"{field.name} is not null and {said} like '____-__-__T__:__:__%Z'"
+        case "email":
+            return f"regexp_full_match({said}, '{PLAIN_ADDRESS}')"
+        case "boolean":
+            return f"{said} in ('true', 'false')"
+        case "country":
+            return f"{said} in {COUNTRIES}"
+        case "currency":
+            return f"regexp_full_match({said}, '[A-Z]{{3}}')"
+        case "money" | "integer":
+            return f"{field.name} >= {field.minimum}"
+        case "texts":
+            return f"len({said}) = list_count({said})"
+        case "structs":
+            tests = " and ".join(
+                f"x.{part.name} >= {part.minimum}" if part.minimum is not None else f"x.{part.name} is not null"
+                for part in field.fields
+            )
+            return f"len({said}) = len(list_filter({field.name}, lambda x: {tests}))"
+    if field.allowed:
+        return f"{said} in {field.allowed}"
+    scalar = f"({said} < '[' or {said} >= '\\') and ({said} < '{{' or {said} >= '|')"
+    return f"{said} <> '' and {scalar}" if field.kind == "id" else scalar
 
 
 def reason_sql(source: Source) -> str:
@@ -99,7 +139,8 @@ def _cast(field: Field) -> str:
         case "boolean":
             return f"case {said} when 'true' then true when 'false' then false end"
         case "email":
-            return f"nullif({normal_address_sql(said)}, '')"
+            normal = f"nullif({normal_address_sql(said)}, '')"
+            return f"case when regexp_full_match({said}, '{PLAIN_ADDRESS}') then {said} else {normal} end"
         case "id":
             return f"nullif({said}, '')"
         case "structs":
@@ -139,8 +180,8 @@ def _rules(field: Field) -> list[str]:
         rules += _list_rules(field)
     elif field.kind != "boolean":
         rules.append(
-            f"when ({said} in ('true', 'false') or left({said}, 1) in ('{{', '[')) "
-            f"and json_type(text, '$.{name}') in ('OBJECT', 'ARRAY', 'BOOLEAN') then '{name}: is neither text nor number'"
+            f"when left({said}, 1) in ('{{', '[') and json_type(text, '$.{name}') in ('OBJECT', 'ARRAY') "
+            f"then '{name}: is neither text nor number'"
         )
     rules += _value_rules(field)
     return [rule for rule in rules if rule]

@@ -47,7 +47,9 @@ def csv_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, reading
     with Ahead(lines(root, reading)) as ahead:
         con.register("arriving", pa.RecordBatchReader.from_batches(LINES, ahead.batches()))
         try:
-            con.execute("create or replace temp table csv_lines as select line, text from arriving")
+            con.execute(
+                "create or replace temp table csv_lines as select line, rtrim(text, chr(10)) as text from arriving"
+            )
         except duckdb.Error:
             if ahead.error is not None:
                 raise ahead.error from None
