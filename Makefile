@@ -6,13 +6,16 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT
 
-.PHONY: help run once sql why test test-browser lint bench setup lock
+.PHONY: help run serve once sql why test test-browser lint bench setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: setup ## The made-up shop, the sandbox and the Dagster UI, until Ctrl-C
 	@$(PY) -m orchestration.commands.run
+
+serve: setup ## Dagster on your own files and Mailchimp account, until Ctrl-C
+	@$(PY) -m orchestration.commands.serve
 
 once: setup ## The main job on a folder: make once LANDING=… DATA_DIR=… AS_OF=…
 	@$(PY) -m orchestration.commands.once

@@ -98,6 +98,12 @@ def sandbox(settings: Settings) -> Iterator[None]:
         yield
 
 
+def still_there(process: subprocess.Popen, log: Path) -> None:
+    """Raises PennypostError when a process that should stay up has ended."""
+    if process.poll() is not None:
+        raise PennypostError(f"A process ended that should not have. What it said last is in {log}.")
+
+
 def until_interrupted(look: Callable[[], None]) -> None:
     """Call `look` every second until Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

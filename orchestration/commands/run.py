@@ -6,7 +6,7 @@ import time
 
 from orchestration.commands.console import command
 from orchestration.commands.main_job import prepare, run_main_job, seconds_since
-from orchestration.commands.processes import beside, port_is_free, sandbox, until_interrupted, wait_for
+from orchestration.commands.processes import beside, port_is_free, sandbox, still_there, until_interrupted, wait_for
 from orchestration.core.errors import PennypostError
 from orchestration.settings import Settings
 
@@ -43,7 +43,7 @@ def main() -> None:
             )
             with beside(["-m", "orchestration.demo", "trickle"], log=logs / "demo.log"):
                 _say(settings, told.text, seconds_since(started))
-                until_interrupted(lambda: _still(dagster, logs))
+                until_interrupted(lambda: still_there(dagster, logs / "dagster.log"))
         print("\nStopped. `make run` goes on from here.")
 
 
@@ -62,11 +62,6 @@ Where to look
 The demo shop goes on: a new signup every minute or so becomes an email by itself. Ready after {took}; Ctrl-C stops it.""",
         flush=True,
     )
-
-
-def _still(dagster, logs) -> None:
-    if dagster.poll() is not None:
-        raise PennypostError(f"Dagster ended. What it said last is in {logs / 'dagster.log'}.")
 
 
 if __name__ == "__main__":
