@@ -13,7 +13,6 @@ from orchestration.components.services import Services
 from orchestration.core.errors import PennypostError
 from orchestration.settings import PROJECT_DIR, Settings
 
-
 # Dagster's log of a run is in its UI; a command prints what came of it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -19,7 +19,8 @@ def main() -> None:
     with beside(ui, log=log) as dagster:
         wait_for(f"http://127.0.0.1:{settings.ui_port}/server_info", process=dagster, log=log, seconds=120)
         print(
-            f"Dagster is at http://127.0.0.1:{settings.ui_port}; files that land in {settings.landing_dir} start it. Ctrl-C stops it.",
+            f"Dagster is at http://127.0.0.1:{settings.ui_port}. Files that land in {settings.landing_dir} start it. "
+            "Ctrl-C stops it.",
             flush=True,
         )
         until_interrupted(lambda: still_there(dagster, log))

@@ -12,6 +12,7 @@ from typing import Literal
 from orchestration.components import delivery
 from orchestration.components.planning import Plan, plan
 from orchestration.components.services import Services
+from orchestration.core.audience import is_quiet
 from orchestration.core.campaign import Campaign, Card, Rendered
 from orchestration.core.errors import StaleApproval
 from orchestration.core.wave import Wave
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 Action = Literal["rehearse", "draft", "send"]
 # A wave in one of these is somebody's unfinished business.
 UNFINISHED = ("planned", "drafted", "approved", "sending", "sent")
+NOT_BEGUN = ("planned", "drafted", "approved")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ def _approve(services: Services, campaign: Campaign, draft_hash: str, who: str) 
 
 
 def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, who: str) -> Wave:
-    if action == "draft":
+    now = services.settings.now()
+    # What is on its way already is finished at any hour; an approval given at night goes out in the morning.
+    is_night = wave.state in NOT_BEGUN and is_quiet(now, services.settings.quiet_hours)
+    if action == "draft" or is_night:
         if wave.state != "planned":
             return wave
         return delivery.draft(

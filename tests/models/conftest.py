@@ -99,9 +99,15 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def told() -> SimpleNamespace:
+def people():
+    """How events are told: signup, order, view, …"""
+    return _beside("people")
+
+
+@pytest.fixture(scope="session")
+def told(people) -> SimpleNamespace:
     """The events of both weeks, and the instants they are looked at."""
-    people, crowd = _beside("people"), _beside("crowd")
+    crowd = _beside("crowd")
     one, two = people.week_one(), people.week_two()
     some, others = crowd.two_weeks(people.AS_OF, people.LATER)
     return SimpleNamespace(
@@ -134,6 +140,17 @@ def world(told, tmp_path_factory) -> World:
         Seen(warehouse, builds[1], key),
         Seen(other_warehouse, scratch, key),
     )
+
+
+@pytest.fixture(scope="session")
+def look():
+    """Look at another build of the first DATA_DIR."""
+    return lambda world, build: Seen(world.warehouse, build, contact_key(world.settings))
+
+
+@pytest.fixture(scope="session", name="write")
+def write_fixture():
+    return write
 
 
 @pytest.fixture(scope="session")
