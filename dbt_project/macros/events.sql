@@ -5,7 +5,7 @@
 
 {#- Whether this build adds to what is there; false on the first build and with --full-refresh. -#}
 {% macro is_adding() -%}
-    {{ return(is_incremental() and var("last_batch") is not none and var("last_as_of") is not none) }}
+    {{ return(var("last_batch") is not none and var("last_as_of") is not none and is_incremental()) }}
 {%- endmacro %}
 
 {#-

@@ -96,6 +96,7 @@ class World:
     first: Seen
     second: Seen
     scratch: Seen
+    nodes: list[models.NodeResult]
 
 
 @pytest.fixture(scope="session")
@@ -132,13 +133,14 @@ def world(told, tmp_path_factory) -> World:
     ingest(other, other_warehouse)
     for deliveries in told.deliveries:
         deliver(other_warehouse, key, deliveries)
-    scratch = models.build(other, other_warehouse, told.LATER).build
+    scratch = models.build(other, other_warehouse, told.LATER)
     return World(
         settings,
         warehouse,
         Seen(warehouse, builds[0], key),
         Seen(warehouse, builds[1], key),
-        Seen(other_warehouse, scratch, key),
+        Seen(other_warehouse, scratch.build, key),
+        scratch.nodes,
     )
 
 

@@ -1,0 +1,84 @@
+"""A build that fails leaves nothing behind: not for readers, and not for the build after it."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestration.core.errors import BuildFailed, PennypostError
+from orchestration.resources import models
+from orchestration.resources.landing import ingest
+
+
+@pytest.fixture(scope="module")
+def weeks_after(world, told, people, write, look):
+    """After `second`: a build far ahead of time that fails its tests, then a good one that is earlier than it."""
+    failed_as_of, good_as_of = told.LATER + timedelta(days=40), told.LATER + timedelta(hours=2)
+    day_after = told.LATER + timedelta(days=1)
+    write(
+        world.settings.landing_dir,
+        "week-three",
+        [
+            people.signup("only-the-failed-build-saw", day_after),
+            people.order("this-instant", day_after, "150.00"),
+            people.signup("joins-in-week-three", told.LATER + timedelta(hours=1)),
+        ],
+    )
+    ingest(world.settings, world.warehouse)
+    with world.warehouse.writer() as con:
+        con.execute("update lake.raw.orders set status = 'lost' where placed_at = ?", [day_after])
+    before = world.warehouse.last_build()
+    with pytest.raises(BuildFailed) as failure:
+        models.build(world.settings, world.warehouse, failed_as_of)
+    kept = world.warehouse.last_build()
+    with world.warehouse.latest() as con:
+        half_done = con.execute(
+            "select count(*) from lake.marts.segment_history where entered_at = ?", [failed_as_of]
+        ).fetchone()
+    with world.warehouse.writer() as con:
+        con.execute("update lake.raw.orders set status = 'completed' where status = 'lost'")
+    good = models.build(world.settings, world.warehouse, good_as_of)
+    return failure.value, before == kept, half_done[0], look(world, good.build), good_as_of
+
+
+def test_a_failed_test_is_named_and_the_build_is_not_recorded(weeks_after):
+    failure, readers_saw_the_same, _, _, _ = weeks_after
+    assert "accepted_values_orders_status" in str(failure)
+    assert "readers go on seeing the last complete build" in str(failure)
+    assert readers_saw_the_same
+
+
+def test_the_next_build_may_be_earlier_and_knows_nothing_of_the_failed_one(weeks_after, world):
+    _, _, half_done, good, good_as_of = weeks_after
+    assert half_done > 0
+    assert good.contact("only-the-failed-build-saw") is None
+    assert good.segments("this-instant") == {"new_subscribers"}
+    assert (
+        good.rows(
+            "select * from lake.marts.segment_history where entered_at > ? or left_at > ?", good_as_of, good_as_of
+        )
+        == []
+    )
+    assert good.stays("joins-in-week-three", "new_subscribers") == [(good_as_of, None)]
+
+
+def test_stays_that_only_the_failed_build_ended_go_on(weeks_after, world):
+    _, _, _, good, good_as_of = weeks_after
+    left = {
+        (row["segment"], row["contact_id"])
+        for row in good.rows(
+            "select segment, contact_id::varchar as contact_id from lake.marts.segment_history where left_at = ?",
+            good_as_of,
+        )
+    }
+    assert left == world.second.members() - good.members()
+    assert len(left) < 20
+    history = "select * from lake.marts.segment_history where entered_at < ? and left_at is distinct from ?"
+    unchanged = good.rows(history + " and left_at is not null", good_as_of, good_as_of)
+    assert len(unchanged) == len(
+        world.second.rows("select * from lake.marts.segment_history where left_at is not null")
+    )
+
+
+def test_an_as_of_before_the_last_build_is_refused(weeks_after, world, told):
+    with pytest.raises(PennypostError, match="earlier than the last build's, 2026-11-23T10:00:00"):
+        models.build(world.settings, world.warehouse, told.LATER)
