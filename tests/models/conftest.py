@@ -150,9 +150,19 @@ def look():
     return lambda world, build: Seen(world.warehouse, build, contact_key(world.settings))
 
 
+@pytest.fixture(scope="session")
+def empty_shop():
+    return lambda data_dir: shop(data_dir)[1]
+
+
 @pytest.fixture(scope="session", name="write")
 def write_fixture():
     return write
+
+
+@pytest.fixture(scope="session", name="deliver")
+def deliver_fixture():
+    return lambda world, *told: deliver(world.warehouse, contact_key(world.settings), list(told))
 
 
 @pytest.fixture(scope="session")

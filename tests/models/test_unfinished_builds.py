@@ -7,10 +7,11 @@ import pytest
 from orchestration.core.errors import BuildFailed, PennypostError
 from orchestration.resources import models
 from orchestration.resources.landing import ingest
+from orchestration.resources.unfinished import take_back
 
 
 @pytest.fixture(scope="module")
-def weeks_after(world, told, people, write, look):
+def weeks_after(world, told, people, write, deliver, look):
     """After `second`: a build far ahead of time that fails its tests, then a good one that is earlier than it."""
     failed_as_of, good_as_of = told.LATER + timedelta(days=40), told.LATER + timedelta(hours=2)
     day_after = told.LATER + timedelta(days=1)
@@ -24,8 +25,10 @@ def weeks_after(world, told, people, write, look):
         ],
     )
     ingest(world.settings, world.warehouse)
-    with world.warehouse.writer() as con:
-        con.execute("update lake.raw.orders set status = 'lost' where placed_at = ?", [day_after])
+    # a delivery that no rule knows: its test fails after the segments were made
+    deliver(
+        world, {"wave_id": "wave-9", "email": people.address("reader"), "delivery": "lost", "recorded_at": day_after}
+    )
     before = world.warehouse.last_build()
     with pytest.raises(BuildFailed) as failure:
         models.build(world.settings, world.warehouse, failed_as_of)
@@ -35,14 +38,14 @@ def weeks_after(world, told, people, write, look):
             "select count(*) from lake.marts.segment_history where entered_at = ?", [failed_as_of]
         ).fetchone()
     with world.warehouse.writer() as con:
-        con.execute("update lake.raw.orders set status = 'completed' where status = 'lost'")
+        con.execute("delete from lake.raw.deliveries where delivery = 'lost'")
     good = models.build(world.settings, world.warehouse, good_as_of)
     return failure.value, before == kept, half_done[0], look(world, good.build), good_as_of
 
 
 def test_a_failed_test_is_named_and_the_build_is_not_recorded(weeks_after):
     failure, readers_saw_the_same, _, _, _ = weeks_after
-    assert "accepted_values_orders_status" in str(failure)
+    assert "accepted_values_campaign_deliveries_delivery" in str(failure)
     assert "readers go on seeing the last complete build" in str(failure)
     assert readers_saw_the_same
 
@@ -51,6 +54,7 @@ def test_the_next_build_may_be_earlier_and_knows_nothing_of_the_failed_one(weeks
     _, _, half_done, good, good_as_of = weeks_after
     assert half_done > 0
     assert good.contact("only-the-failed-build-saw") is None
+    assert good.rows("select * from lake.marts.campaign_deliveries where delivery = 'lost'") == []
     assert good.segments("this-instant") == {"new_subscribers"}
     assert (
         good.rows(
@@ -82,3 +86,17 @@ def test_stays_that_only_the_failed_build_ended_go_on(weeks_after, world):
 def test_an_as_of_before_the_last_build_is_refused(weeks_after, world, told):
     with pytest.raises(PennypostError, match="earlier than the last build's, 2026-11-23T10:00:00"):
         models.build(world.settings, world.warehouse, told.LATER)
+
+
+def test_of_a_first_build_that_did_not_end_nothing_stays(tmp_path, empty_shop):
+    warehouse = empty_shop(tmp_path)
+    with warehouse.writer() as con:
+        con.execute("create view lake.staging.stg_orders as from lake.raw.orders")
+        con.execute("create table lake.marts.segment_history as select 1 as contact_id")
+        take_back(con, warehouse, None)
+        left = con.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'lake' and schema_name <> 'raw' "
+            "union all select schema_name, view_name from duckdb_views() where database_name = 'lake'"
+        ).fetchall()
+        assert left == []
+        con.execute("create table lake.marts.segment_history as select 1 as contact_id")

@@ -9,6 +9,14 @@
             or contact_id not in (
                 select contact_id from {{ ref('int_segment_memberships') }} where segment = 'treatment_readers'
             )
+            -- what is health-sensitive was drawn wider
+            or contact_id in (
+                select recommended.contact_id
+                from {{ this }} as recommended
+                inner join {{ ref('int_articles') }} as articles on recommended.article_id = articles.article_id
+                inner join {{ ref('int_consents') }} as consents on recommended.contact_id = consents.contact_id
+                where articles.has_sensitive_treatment and not consents.has_health_consent
+            )
     {% endif %}"
 ) }}
 
