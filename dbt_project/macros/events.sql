@@ -71,6 +71,11 @@
             list(distinct struct_pack(
                 {%- for name, expression in keys.items() %}{{ name }} := {{ expression }}{{ ", " if not loop.last }}{% endfor -%}
             )) as bodies
+            {%- if is_adding() %},
+            bool_or(
+                batch_id <= {{ var("last_batch") }} and occurred_at <= timestamptz '{{ var("last_as_of") }}'
+            ) as is_known
+            {%- endif %}
         from rivals
         group by event_id
     ),
@@ -82,12 +87,29 @@
             bodies
         from rivals
         inner join told using (event_id)
+        {% if is_adding() -%}
+            -- the same said again is no news
+            where body_count > 1 or not is_known
+        {% endif -%}
         qualify row_number() over (partition by event_id order by occurred_at desc, canonical_text desc) = 1
     )
 
     select *, {{ var("build_no") }}::bigint as build_no from once
     union all
     select *, {{ var("build_no") }}::bigint as build_no from winners
+{% endmacro %}
+
+{#-
+    The incremental strategy of one_row_per_event: a row that is there already comes again only with another body, so that only
+    those are looked for in all of the past, and it is not read where there are none.
+-#}
+{% macro get_incremental_add_events_sql(arg_dict) %}
+    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) %}
+    delete from {{ arg_dict["target_relation"] }}
+    where event_id in (select event_id from {{ arg_dict["temp_relation"] }} where body_count > 1);
+
+    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict["temp_relation"] }}
 {% endmacro %}
 
 {#- The keys of every body that this build brought to an event model, winners and beaten; none on the first build. -#}

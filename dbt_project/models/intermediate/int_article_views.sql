@@ -1,4 +1,4 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="event_id") }}
+{{ config(materialized="incremental", incremental_strategy="add_events") }}
 
 {#- Without tracking consent a view is kept as a view, but says nothing about anybody (PECR reg. 6). -#}
 {{ one_row_per_event(

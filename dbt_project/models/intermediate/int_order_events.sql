@@ -1,4 +1,4 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="event_id") }}
+{{ config(materialized="incremental", incremental_strategy="add_events") }}
 
 {{ one_row_per_event(
     "orders",

@@ -1,4 +1,4 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="event_id") }}
+{{ config(materialized="incremental", incremental_strategy="add_events") }}
 
 {#- A device says who it belongs to only with tracking consent; an address changes hands only by update_preferences. -#}
 {%- set visitor_id = "case when tracking_consent then visitor_id end" -%}

@@ -53,22 +53,32 @@ lately_read as (
     where contact_id in (select contact_id from readers)
 ),
 
+-- by name and by device apart, so that of all views only the readers' are joined with anything
 ever_read as (
-    select distinct
-        coalesce(
-            case when views.address_id is not null then {{ contact_id("views") }} end,
-            visitors.contact_id
-        ) as contact_id,
+    select
+        {{ contact_id("views") }} as contact_id,
         views.article_id
     from {{ ref("int_article_views") }} as views
-    left join {{ ref("int_visitors") }} as visitors on views.visitor_id = visitors.visitor_id
     {{ join_contact("views") }}
     where
         views.tracking_consent
-        and coalesce(
-            case when views.address_id is not null then {{ contact_id("views") }} end,
-            visitors.contact_id
-        ) in (select contact_id from readers)
+        and views.address_id in (
+            select contact_id as address_id from readers
+            union all
+            select owners.address_id
+            from {{ ref("int_address_owners") }} as owners
+            where owners.contact_id in (select contact_id from readers)
+        )
+    union all
+    select
+        visitors.contact_id,
+        views.article_id
+    from {{ ref("int_article_views") }} as views
+    inner join {{ ref("int_visitors") }} as visitors on views.visitor_id = visitors.visitor_id
+    where
+        views.tracking_consent
+        and views.address_id is null
+        and visitors.contact_id in (select contact_id from readers)
 ),
 
 candidates as (
