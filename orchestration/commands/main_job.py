@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+import uuid
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,22 @@ def prepare(settings: Settings) -> None:
     os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
 
 
+def wake_instance(settings: Settings) -> None:
+    """Make Dagster's storage, which its processes would else make side by side and break, and bury what died with them.
+
+    Call it after `prepare` and before `dagster dev`.
+    """
+    import dagster as dg
+
+    from orchestration.components.liveness import bury_the_dead
+
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs_count()
+        instance.get_latest_materialization_event(dg.AssetKey("none"))
+        instance.all_instigator_state()
+        bury_the_dead(instance, settings, starting=True)
+
+
 def run_main_job(settings: Settings) -> Told:
     """Run `main`, and `models` once more where something went out, so that the marts know of it.
 
@@ -62,8 +79,12 @@ def run_main_job(settings: Settings) -> Told:
 
 
 def _run(code_location: Any, name: str, instance: Any) -> Any:
+    from orchestration.components.liveness import vouch
+
     job = code_location.resolve_job_def(name)
-    result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
+    run_id = str(uuid.uuid4())
+    vouch(run_id)
+    result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET, run_id=run_id)
     if not result.success:
         failed = [event for event in result.all_events if event.is_step_failure]
         said = "\n".join(_said(event.step_failure_data.error) for event in failed)

@@ -5,7 +5,7 @@ import sys
 import time
 
 from orchestration.commands.console import command
-from orchestration.commands.main_job import prepare, run_main_job, seconds_since
+from orchestration.commands.main_job import prepare, run_main_job, seconds_since, wake_instance
 from orchestration.commands.processes import beside, port_is_free, sandbox, still_there, until_interrupted, wait_for
 from orchestration.core.errors import PennypostError
 from orchestration.settings import Settings
@@ -32,6 +32,7 @@ def main() -> None:
         with beside(seed, log=logs / "demo.log") as seeding:
             if seeding.wait() != 0:
                 raise PennypostError(f"The demo shop could not be made; see {logs / 'demo.log'}.")
+        wake_instance(settings)
         with beside(ui, log=logs / "dagster.log") as dagster:
             print("Running the main job: events in, models, campaigns …", flush=True)
             told = run_main_job(settings)

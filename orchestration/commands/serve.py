@@ -1,7 +1,7 @@
 """`make serve`: Dagster on the shop's own files and Mailchimp account, until Ctrl-C."""
 
 from orchestration.commands.console import command
-from orchestration.commands.main_job import prepare
+from orchestration.commands.main_job import prepare, wake_instance
 from orchestration.commands.processes import beside, still_there, until_interrupted, wait_for
 from orchestration.components.catalogue import all_campaigns
 from orchestration.core.errors import SettingsError
@@ -13,6 +13,7 @@ def main() -> None:
     if settings.uses_sandbox:
         raise SettingsError("MAILCHIMP_API_KEY is not set. To try it without an account: make run.")
     prepare(settings)
+    wake_instance(settings)
     all_campaigns()  # a campaign file that can't be read is told here, not in a log
     log = settings.data_dir / "logs" / "dagster.log"
     ui = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(settings.ui_port)]

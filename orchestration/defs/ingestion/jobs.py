@@ -16,21 +16,18 @@ _ON_ENTRY = dg.AssetSelection.tag(TRIGGER_TAG, "entry")
 main = dg.define_asset_job(
     "main",
     selection=_DATA | _CAMPAIGNS,
-    executor_def=dg.in_process_executor,
     description="The main job: ingest what landed, build and test the models, launch every campaign.",
 )
 
 event_driven = dg.define_asset_job(
     "event_driven",
     selection=_DATA | _ON_ENTRY,
-    executor_def=dg.in_process_executor,
     description="Ingest what landed, build and test the models, launch the campaigns that are due on entering a segment.",
 )
 
 models = dg.define_asset_job(
     "models",
     selection=_DATA - dg.AssetSelection.groups("ingestion"),
-    executor_def=dg.in_process_executor,
     description="Build and test the models with what the ledger came to know.",
 )
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from orchestration.components.liveness import bury_the_dead
 from orchestration.components.services import Services
-from orchestration.defs.ingestion.jobs import event_driven
+from orchestration.defs.ingestion.jobs import event_driven, main
 from orchestration.resources.landing import new_files
 
 UNFINISHED = [
@@ -26,7 +26,7 @@ def decide(new: Sequence[str], under_way: int) -> dg.RunRequest | dg.SkipReason:
     if not new:
         return dg.SkipReason("no new files")
     if under_way:
-        return dg.SkipReason(f"{len(new)} new files wait for the run that is under way")
+        return dg.SkipReason(f"new files that wait for the run under way: {len(new)}")
     return dg.RunRequest(tags={"pennypost/new_files": str(len(new))})
 
 
@@ -40,6 +40,9 @@ def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReaso
     services = Services.from_env()
     for run_id in bury_the_dead(context.instance, services.settings):
         context.log.warning("Run %s: its process was gone; failed it and freed its slots.", run_id)
-    under_way = context.instance.get_runs_count(dg.RunsFilter(job_name=event_driven.name, statuses=UNFINISHED))
+    under_way = sum(
+        context.instance.get_runs_count(dg.RunsFilter(job_name=job.name, statuses=UNFINISHED))
+        for job in (event_driven, main)
+    )
     new = [file.path for file in new_files(services.settings, services.warehouse)]
     return decide(new, under_way)

@@ -7,7 +7,6 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
-from orchestration.components.liveness import vouch
 from orchestration.components.services import Services
 from orchestration.resources import models
 from orchestration.settings import Settings
@@ -36,7 +35,6 @@ TRANSLATOR = Translator()
 )
 def dbt_models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Build and test every model; what readers see changes only when all of it is there and passes."""
-    vouch(context)
     services = Services.from_env()
     manifest = models.manifest(services.settings)
     report = models.build(services.settings, services.warehouse, services.settings.now())
