@@ -86,20 +86,26 @@ def lines(root: Path, reading: Reading) -> Iterator[pa.RecordBatch]:
             yield from _split(blocks, reading)
             hashed.drain()
             reading.sha256 = hashed.sha256.hexdigest()
-            after = os.fstat(raw.fileno())
+            check_steady(file, os.fstat(raw.fileno()))
     except OSError as error:
         raise Unsteady(file, f"can't be read: {error.strerror or error}") from error
-    if (after.st_size, after.st_mtime_ns) != (file.bytes, file.modified_ns):
-        raise Unsteady(file, "changed while it was read; files must be renamed into place when they are complete")
 
 
 def sha256(root: Path, file: LandingFile) -> str:
     """The hash of a file's bytes as they lie on disk."""
     try:
         with (root / file.path).open("rb") as raw:
-            return hashlib.file_digest(raw, "sha256").hexdigest()
+            digest = hashlib.file_digest(raw, "sha256").hexdigest()
+            check_steady(file, os.fstat(raw.fileno()))
     except OSError as error:
         raise Unsteady(file, f"can't be read: {error.strerror or error}") from error
+    return digest
+
+
+def check_steady(file: LandingFile, now: os.stat_result) -> None:
+    """Make sure that what was read is what was listed. Raises Unsteady."""
+    if (now.st_size, now.st_mtime_ns) != (file.bytes, file.modified_ns):
+        raise Unsteady(file, "changed while it was read; files must be renamed into place when they are complete")
 
 
 class _Hashed(io.RawIOBase):

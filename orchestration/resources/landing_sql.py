@@ -8,7 +8,7 @@ from orchestration.core.contracts import COUNTRIES, Field, Source
 from orchestration.core.identity import address_id_sql, normal_address_sql
 
 # ISO 8601 with an offset; DuckDB's own cast would take a date alone, or none of an offset, as UTC.
-INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
 ADDRESS = r"[^@\s[:cntrl:]]+@[^@\s[:cntrl:]]+"
 PLAIN_ADDRESS = "[a-z0-9._%+-]+@[a-z0-9.-]+"
 WHOLE = r"-?[0-9]+(\.0*)?"
@@ -36,7 +36,7 @@ def insert_sql(source: Source, *, relation: str, original: str, clean_shapes: st
             from {relation}
         ),
         fields as (
-            select landing_file, line, text, original, keys, said is null as is_unread, hash(keys) in {clean_shapes} as is_clean, {said}
+            select landing_file, line, text, original, keys, hash(keys) in {clean_shapes} as is_clean, {said}
             from parsed
         ),
         typed as (select *, {typed} from fields),
@@ -91,24 +91,28 @@ def _plain_field(field: Field, said: str) -> str:
         case "money" | "integer":
             return f"{field.name} >= {field.minimum}"
         case "texts":
-            return f"len({said}) = list_count({said})"
+            return f"len({said}) = len(list_filter({said}, lambda x: {_scalar('x')}))"
         case "structs":
             tests = " and ".join(
-                f"x.{part.name} >= {part.minimum}" if part.minimum is not None else f"x.{part.name} is not null"
+                f"x.{part.name} >= {part.minimum}" if part.minimum is not None else _scalar(f"x.{part.name}")
                 for part in field.fields
             )
             return f"len({said}) = len(list_filter({field.name}, lambda x: {tests}))"
     if field.allowed:
         return f"{said} in {field.allowed}"
-    scalar = f"({said} < '[' or {said} >= '\\') and ({said} < '{{' or {said} >= '|')"
-    return f"{said} <> '' and {scalar}" if field.kind == "id" else scalar
+    return f"{said} <> '' and {_scalar(said)}" if field.kind == "id" else _scalar(said)
+
+
+def _scalar(said: str) -> str:
+    """A text that can't be a JSON object or list put into text."""
+    return f"({said} < '[' or {said} >= '\\') and ({said} < '{{' or {said} >= '|')"
 
 
 def reason_sql(source: Source) -> str:
     """The first rule a row breaks, as a sentence, or null. It never repeats an address or free text."""
     lines = [
-        "when is_unread and not json_valid(text) then 'the line is not JSON'",
-        "when is_unread then 'the line is not a JSON object'",
+        "when not json_valid(text) then 'the line is not JSON'",
+        "when json_type(text) <> 'OBJECT' then 'the line is not a JSON object'",
         "when not is_clean and len(keys) <> len(list_distinct(keys)) then 'a field is there twice'",
     ]
     for field in source.fields:
@@ -132,7 +136,9 @@ def _node(field: Field) -> str:
 def _cast(field: Field) -> str:
     said = f"{field.name}_said"
     match field.kind:
-        case "instant" | "money":
+        case "instant":
+            return f"coalesce(try_cast({said} as timestamptz), try_cast({_usual_instant(said)} as timestamptz))"
+        case "money":
             return f"try_cast({said} as {field.sql_type})"
         case "integer":
             return _whole(said)
@@ -164,6 +170,11 @@ def _cast_part(part: Field) -> str:
 def _whole(said: str) -> str:
     """A whole number; a cast alone would round 1.5."""
     return f"case when regexp_full_match({said}, '{WHOLE}') then try_cast({said} as bigint) end"
+
+
+def _usual_instant(said: str) -> str:
+    """ISO 8601 also allows small letters, a comma and no seconds; DuckDB's cast does not."""
+    return rf"regexp_replace(replace(upper({said}), ',', '.'), '^(.{{10}}[T ][0-9]{{2}}:[0-9]{{2}})(Z|[+-].*)$', '\1:00\2')"
 
 
 def _rules(field: Field) -> list[str]:
@@ -235,11 +246,13 @@ def _value_rules(field: Field) -> list[str]:
 
 def _list_rules(field: Field) -> list[str]:
     name, said = field.name, f"{field.name}_said"
-    rules = [
-        f"when len({said}) <> len(list_filter({said}, lambda x: x is not null)) then '{name}: holds a null or a wrong item'"
-    ]
+    types = f"json_type(text, '$.{name}[*]')"
+    is_wrong = "x in ('NULL', 'OBJECT', 'ARRAY')" if field.kind == "texts" else "x <> 'OBJECT'"
+    rules = [f"when len(list_filter({types}, lambda x: {is_wrong})) > 0 then '{name}: holds a null or a wrong item'"]
     for part in field.fields:
         what = f"{name}.{part.name}"
+        types = f"json_type(text, '$.{what.replace('.', '[*].')}')"
+        rules.append(f"when list_has_any({types}, ['OBJECT', 'ARRAY']) then '{what}: is neither text nor number'")
         wrong = f"when len(list_filter({{items}}, lambda x: {{test}})) > 0 then '{what}: {{says}}'"
         rules.append(wrong.format(items=said, test=f"x.{part.name} is null", says="missing"))
         if part.kind == "id":

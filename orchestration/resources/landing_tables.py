@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.core.contracts import Field, Source
-from orchestration.resources.landing_read import LINES, Ahead, Reading, Unreadable, Unsteady, lines, sha256
+from orchestration.resources.landing_read import LINES, Ahead, Reading, Unreadable, check_steady, lines, sha256
 
 TABLE = "rows_as_json"
 DELIMITERS = (",", ";", "\t", "|")
@@ -35,9 +35,9 @@ def parquet_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, rea
             {"path": path, "file": reading.file.path},
         )
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        if not (root / reading.file.path).exists():
-            raise Unsteady(reading.file, "went away") from error
+        sha256(root, reading.file)  # whether it is there at all, and is what was listed
         raise Unreadable(reading.file, "the file is not Parquet, or damaged") from error
+    check_steady(reading.file, (root / reading.file.path).stat())
     (reading.rows_read,) = con.execute(f"select count(*) from {TABLE}").fetchone()
     return TABLE
 
