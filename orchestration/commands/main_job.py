@@ -95,7 +95,7 @@ def _run(code_location: Any, name: str, instance: Any) -> Any:
 def _said(error: Any) -> str:
     while error.cause is not None:
         error = error.cause
-    return error.message.strip()
+    return error.message.strip().removeprefix(f"orchestration.core.errors.{error.cls_name}: ")
 
 
 def _batches(services: Services) -> int:
@@ -140,19 +140,34 @@ def _campaigns(services: Services, result: Any) -> tuple[list[tuple[str, ...]], 
     rows: list[tuple[str, ...]] = []
     sent = 0
     for event in result.get_asset_materialization_events():
-        path = event.asset_key.path
-        if path[0] != "campaigns" or path[-1] != "audience":
+        group, *_, last = event.asset_key.path
+        if group != "campaigns" or not last.endswith("_audience"):
             continue
+        campaign = last.removesuffix("_audience")
+        earlier = _from_before(services, campaign, event.materialization.metadata.get("sent from before"))
+        rows += earlier
+        sent += sum(int(count) for _, _, count, _ in earlier)
         if "counts" not in event.materialization.metadata:
-            rows.append(("campaign", path[1], "0", event.materialization.metadata["note"].value))
+            rows.append(("campaign", campaign, "0", event.materialization.metadata["note"].value))
             continue
         counts = event.materialization.metadata["counts"].value
         wave_id = event.materialization.metadata["wave"].value
         by_outcome = services.ledger.outcomes(wave_id) if counts["is_written"] else _planned(counts)
         went_out = sum(number for (outcome, _, state), number in by_outcome.items() if outcome == "recipient" and state)
         sent += went_out
-        rows += _campaign(path[1], counts, by_outcome, went_out)
+        rows += _campaign(campaign, counts, by_outcome, went_out)
     return rows, sent
+
+
+def _from_before(services: Services, campaign: str, waves: Any) -> list[tuple[str, ...]]:
+    """The waves that an earlier launch, killed or failed, had left half done."""
+    rows = []
+    for wave_id in waves.value if waves else []:
+        found = services.ledger.outcomes(wave_id).items()
+        became = {state: number for (outcome, _, state), number in found if outcome == "recipient" and state}
+        detail = ", ".join(f"{number} {state}" for state, number in sorted(became.items()))
+        rows.append(("campaign", f"{campaign}: sent from before", str(sum(became.values())), detail))
+    return rows
 
 
 def _planned(counts: dict[str, Any]) -> dict[tuple[str, str | None, str | None], int]:

@@ -1,13 +1,13 @@
 """One campaign file → its assets, its checks, its job and, where it has one, its schedule.
 
-    campaigns/<name>/audience   who gets it, and who does not, and why
-    campaigns/<name>/draft      the draft in Mailchimp, with a link
-    campaigns/<name>/delivery   what became of it
+    campaigns/<name>_audience   who gets it, and who does not, and why
+    campaigns/<name>_draft      the draft in Mailchimp, with a link
+    campaigns/<name>_delivery   what became of it
 
 All three come from one op, so that a launch has one set of settings: `action` and `approve`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import dagster as dg
@@ -25,6 +25,7 @@ from orchestration.settings import Settings
 
 GROUP = "campaigns"
 TRIGGER_TAG = "pennypost/trigger"
+PARTS = ("audience", "draft", "delivery")
 
 
 class CampaignComponent(dg.Component):
@@ -53,6 +54,16 @@ class CampaignComponent(dg.Component):
         return dg.Definitions(assets=[assets], jobs=[job], schedules=_schedules(campaign, job))
 
 
+def asset_key(campaign: str, part: str) -> dg.AssetKey:
+    """The key of one of a campaign's PARTS. Its last word names the campaign: Dagster's graph shows no other."""
+    return dg.AssetKey([GROUP, f"{campaign}_{part}"])
+
+
+def usual_config(campaigns: Sequence[Campaign]) -> dict[str, Any]:
+    """Launch settings for a job that launches these campaigns without a person."""
+    return {"ops": {_op(campaign): {"config": {"action": usual_action(campaign)}} for campaign in campaigns}}
+
+
 def usual_action(campaign: Campaign) -> Literal["draft", "send"]:
     """What a launch without a person does."""
     return "send" if campaign.approval == "automatic" else "draft"
@@ -66,7 +77,7 @@ def _op(campaign: Campaign) -> str:
 def _launch(campaign: Campaign) -> type[dg.Config]:
     class Launch(dg.Config):
         action: Literal["rehearse", "draft", "send"] = Field(
-            default=usual_action(campaign),
+            default="rehearse",  # whoever only presses a button must not have written to anybody
             description=(
                 "rehearse: show who would get it and what it would say; nothing is written or sent. "
                 "draft: freeze the audience and make the draft in Mailchimp, to be looked at. "
@@ -84,7 +95,7 @@ def _launch(campaign: Campaign) -> type[dg.Config]:
 
 
 def _assets(campaign: Campaign) -> dg.AssetsDefinition:
-    prefix = [GROUP, campaign.name]
+    keys = {part: asset_key(campaign.name, part) for part in PARTS}
     upstream = [
         ["marts", "segment_members"],
         ["marts", "contacts"],
@@ -100,21 +111,21 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
         name=_op(campaign),
         specs=[
             dg.AssetSpec(
-                [*prefix, "audience"],
+                keys["audience"],
                 deps=upstream,
                 description=f"{campaign.description} Who is due, and who not.",
                 **common,
             ),
             dg.AssetSpec(
-                [*prefix, "draft"],
-                deps=[[*prefix, "audience"]],
+                keys["draft"],
+                deps=[keys["audience"]],
                 description="The draft in Mailchimp.",
                 skippable=True,
                 **common,
             ),
             dg.AssetSpec(
-                [*prefix, "delivery"],
-                deps=[[*prefix, "draft"]],
+                keys["delivery"],
+                deps=[keys["draft"]],
                 description="What became of each email.",
                 skippable=True,
                 **common,
@@ -123,7 +134,7 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
         check_specs=[
             dg.AssetCheckSpec(
                 "counts_add_up",
-                asset=[*prefix, "audience"],
+                asset=keys["audience"],
                 description="Every member of the segment is recipient, holdout, excluded or deferred, each with a reason.",
             )
         ],
@@ -132,41 +143,44 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
         services = Services.from_env()
         who = context.run.tags.get("dagster/user") or f"run {context.run_id[:8]}"
         outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
-        yield from _results(services.settings, prefix, outcome)
+        yield from _results(services.settings, keys, outcome)
 
     return launch_campaign
 
 
-def _planned_before(campaign: Campaign) -> list[list[str]]:
+def _planned_before(campaign: Campaign) -> list[dg.AssetKey]:
     """The audiences of campaigns that come first: whoever is due for two gets the one with the higher priority."""
     earlier = [other for other in all_campaigns() if (other.priority, other.name) < (campaign.priority, campaign.name)]
-    return [[GROUP, other.name, "audience"] for other in earlier]
+    return [asset_key(other.name, "audience") for other in earlier]
 
 
-def _results(settings: Settings, prefix: list[str], outcome: CampaignRun) -> Iterator[Any]:
+def _results(settings: Settings, keys: dict[str, dg.AssetKey], outcome: CampaignRun) -> Iterator[Any]:
+    taken_up = {"sent from before": [wave.wave_id for wave in outcome.taken_up]} if outcome.taken_up else {}
     if outcome.plan is not None:
         yield dg.MaterializeResult(
-            asset_key=[*prefix, "audience"], metadata=_audience_metadata(outcome.plan) | _sample_metadata(outcome)
+            asset_key=keys["audience"], metadata=_audience_metadata(outcome.plan) | _sample_metadata(outcome) | taken_up
         )
-        yield _counts_add_up(prefix, outcome.plan.counts)
+        yield _counts_add_up(keys["audience"], outcome.plan.counts)
     else:
         waiting = outcome.waves[-1]
         note = f"nobody new was planned: the draft of wave {waiting.wave_id} waits for approval"
-        yield dg.MaterializeResult(asset_key=[*prefix, "audience"], metadata={"wave": waiting.wave_id, "note": note})
-        yield _counts_add_up(prefix, waiting.counts)
+        yield dg.MaterializeResult(
+            asset_key=keys["audience"], metadata={"wave": waiting.wave_id, "note": note} | taken_up
+        )
+        yield _counts_add_up(keys["audience"], waiting.counts)
     drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
     if drafted:
-        yield dg.MaterializeResult(asset_key=[*prefix, "draft"], metadata=_draft_metadata(settings, drafted[-1]))
+        yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(settings, drafted[-1]))
     if outcome.sent:
-        yield dg.MaterializeResult(asset_key=[*prefix, "delivery"], metadata=_delivery_metadata(outcome.sent[-1]))
+        yield dg.MaterializeResult(asset_key=keys["delivery"], metadata=_delivery_metadata(outcome.sent[-1]))
 
 
-def _counts_add_up(prefix: list[str], counts: dict[str, Any]) -> dg.AssetCheckResult:
+def _counts_add_up(audience: dg.AssetKey, counts: dict[str, Any]) -> dg.AssetCheckResult:
     decided = (
         counts["recipient"] + counts["holdout"] + sum(counts["excluded"].values()) + sum(counts["deferred"].values())
     )
     return dg.AssetCheckResult(
-        asset_key=[*prefix, "audience"],
+        asset_key=audience,
         check_name="counts_add_up",
         passed=decided == counts["segment_size"],
         metadata={"segment": counts["segment_size"], "decided": decided},
@@ -246,7 +260,7 @@ def _schedules(campaign: Campaign, job: Any) -> list[dg.ScheduleDefinition]:
             job=job,
             cron_schedule=campaign.trigger.cron,
             execution_timezone="Europe/London",
-            run_config={"ops": {_op(campaign): {"config": {"action": usual_action(campaign)}}}},
+            run_config=usual_config([campaign]),
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
     ]

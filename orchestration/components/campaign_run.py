@@ -28,13 +28,15 @@ NOT_BEGUN = ("planned", "drafted", "approved")
 
 @dataclass(frozen=True)
 class CampaignRun:
-    """What a launch did: the plan it made (None while a draft waits for approval), the email, and the waves it moved."""
+    """What a launch did: the plan it made (None while a draft waits for approval), the email, the waves it moved,
+    and those of them that an earlier launch had left half done and this one has sent."""
 
     campaign: str
     action: Action
     plan: Plan | None = None
     sample: Rendered | None = None
     waves: list[Wave] = field(default_factory=list)
+    taken_up: list[Wave] = field(default_factory=list)
 
     @property
     def sent(self) -> list[Wave]:
@@ -53,23 +55,27 @@ def run_campaign(
         return _rehearse(services, campaign, who)
     if approve is not None:
         _approve(services, campaign, approve, who)
-    moved = [
-        _onward(services, campaign, wave, action, who) for wave in services.ledger.waves(campaign.name, UNFINISHED)
+    found = services.ledger.waves(campaign.name, UNFINISHED)
+    moved = [_onward(services, campaign, wave, action, who) for wave in found]
+    taken_up = [
+        after
+        for before, after in zip(found, moved, strict=True)
+        if before.state != "sent" and after.state in ("sent", "settled")
     ]
     if any(wave.state == "drafted" for wave in moved):
-        return CampaignRun(campaign.name, action, waves=moved)
+        return CampaignRun(campaign.name, action, waves=moved, taken_up=taken_up)
     planned = plan(
         services.settings, services.ledger, services.warehouse, campaign, who=who, why=f"launched to {action}"
     )
     if planned.wave_id is None:
-        return CampaignRun(campaign.name, action, plan=planned, waves=moved)
+        return CampaignRun(campaign.name, action, plan=planned, waves=moved, taken_up=taken_up)
     if not planned.has_recipients:
         wave = services.ledger.move(
             planned.wave_id, "cancelled", who=who, why="nobody is due", at=services.settings.now()
         )
     else:
         wave = _onward(services, campaign, services.ledger.wave(planned.wave_id), action, who)
-    return CampaignRun(campaign.name, action, plan=planned, waves=[*moved, wave])
+    return CampaignRun(campaign.name, action, plan=planned, waves=[*moved, wave], taken_up=taken_up)
 
 
 def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:

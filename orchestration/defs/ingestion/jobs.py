@@ -7,7 +7,8 @@ models        the models alone, with what the ledger came to know
 
 import dagster as dg
 
-from orchestration.components.campaign import GROUP, TRIGGER_TAG
+from orchestration.components.campaign import GROUP, TRIGGER_TAG, usual_config
+from orchestration.components.catalogue import all_campaigns
 
 _DATA = dg.AssetSelection.groups("ingestion", "feedback", "staging", "intermediate", "marts")
 _CAMPAIGNS = dg.AssetSelection.groups(GROUP)
@@ -16,12 +17,14 @@ _ON_ENTRY = dg.AssetSelection.tag(TRIGGER_TAG, "entry")
 main = dg.define_asset_job(
     "main",
     selection=_DATA | _CAMPAIGNS,
+    config=usual_config(all_campaigns()),
     description="The main job: ingest what landed, build and test the models, launch every campaign.",
 )
 
 event_driven = dg.define_asset_job(
     "event_driven",
     selection=_DATA | _ON_ENTRY,
+    config=usual_config([campaign for campaign in all_campaigns() if campaign.trigger.when == "entry"]),
     description="Ingest what landed, build and test the models, launch the campaigns that are due on entering a segment.",
 )
 

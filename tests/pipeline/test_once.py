@@ -1,0 +1,136 @@
+"""`make once`: the table a person reads, the emails that go out, and that none goes out twice."""
+
+import re
+from collections import Counter
+
+import pytest
+
+
+def test_the_first_run_ends_well_and_tells_what_it_did(weeks):
+    assert weeks.first.code == 0
+    sources = weeks.first.rows("source")
+    assert sources.keys() == {"orders", "signups", "article_views", "articles", "products"}
+    assert sources["article_views"][1] == "from 2 files, 2 rejects"
+    segments = weeks.first.rows("segment")
+    assert segments.keys() == {"high_value_free_delivery", "new_subscribers", "treatment_readers"}
+    assert all(count > 0 for count, _ in segments.values())
+
+
+def test_the_table_counts_each_member_of_a_segment_exactly_once(weeks):
+    segment_of = {
+        "welcome": "new_subscribers",
+        "free_delivery_thanks": "high_value_free_delivery",
+        "treatment_reading": "treatment_readers",
+    }
+    segments = weeks.first.rows("segment")
+    rows = weeks.first.rows("campaign")
+    for campaign, segment in segment_of.items():
+        parts = [rows.get(f"{campaign}: {part}", (0, ""))[0] for part in ("sent", "excluded", "deferred", "holdout")]
+        assert rows[f"{campaign}: in the segment"][0] == segments[segment][0] == sum(parts)
+
+
+def test_what_the_table_says_was_sent_is_in_the_outbox(weeks):
+    sent = Counter(email["campaign"] for email in weeks.first.emails)
+    rows = weeks.first.rows("campaign")
+    assert {name: rows[f"{name}: sent"][0] for name in sent} == sent
+    assert sent.keys() == {"welcome", "free_delivery_thanks", "treatment_reading"}
+    assert f"{sent.total()} emails sent" in weeks.first.out
+
+
+def test_a_second_run_sends_nothing(weeks):
+    assert weeks.again.code == 0
+    assert "; 0 emails sent; " in weeks.again.out
+    assert weeks.again.rows("source") == {"no new files": (0, "")}
+    assert weeks.again.emails == weeks.first.emails
+
+
+def test_a_week_later_those_who_became_due_and_those_put_off_before_get_theirs_once(weeks):
+    put_off = {
+        (wave.campaign, row.contact_id)
+        for wave in weeks.command.ledger.waves()
+        if wave.as_of.day == 22
+        for batch in weeks.command.ledger.recipients(wave.wave_id, "deferred")
+        for row in batch
+    }
+    assert put_off
+    got_later = {
+        (wave.campaign, row.contact_id)
+        for wave in weeks.command.ledger.waves()
+        if wave.as_of.day == 29
+        for batch in weeks.command.ledger.recipients(wave.wave_id, "recipient")
+        for row in batch
+    }
+    assert put_off <= got_later
+    new = weeks.new_in(weeks.later, weeks.again)
+    assert ("welcome", "wanda.newcomer@mail.test") in new
+    assert set(new.values()) == {1}
+    assert f"; {new.total()} emails sent; " in weeks.later.out
+
+
+def test_nobody_ever_gets_a_campaign_twice_though_a_run_was_killed_between(weeks):
+    everything = Counter((email["campaign"], email["to"]) for email in weeks.later.emails)
+    assert set(everything.values()) == {1}
+
+
+def test_every_member_of_the_segment_is_in_the_wave_exactly_once_with_outcome_and_reason(weeks):
+    segment_of = {
+        "welcome": "new_subscribers",
+        "free_delivery_thanks": "high_value_free_delivery",
+        "treatment_reading": "treatment_readers",
+    }
+    waves = weeks.command.ledger.waves()
+    assert {wave.campaign for wave in waves} == segment_of.keys()
+    for wave in waves:
+        rows = [row for batch in weeks.command.ledger.recipients(wave.wave_id) for row in batch]
+        with weeks.command.warehouse.reader(at=wave.snapshot_id) as con:
+            members = con.execute(
+                "select contact_id::varchar from marts.segment_members where segment = ?", [segment_of[wave.campaign]]
+            ).fetchall()
+        assert sorted(row.contact_id for row in rows) == sorted(contact_id for (contact_id,) in members)
+        assert {row.outcome for row in rows} <= {"recipient", "holdout", "excluded", "deferred"}
+        assert [row.contact_id for row in rows if row.outcome in ("excluded", "deferred") and not row.reason] == []
+        assert [row.contact_id for row in rows if not row.evidence] == []
+
+
+def test_two_readers_get_different_articles_and_none_that_they_have_read(weeks):
+    emails = [email for email in weeks.later.emails if email["campaign"] == "treatment_reading"]
+    shown = {email["to"]: set(re.findall(r"/blog/([\w-]+)\?", email["text"])) for email in emails}
+    assert all(len(articles) >= 2 for articles in shown.values())
+    assert len({frozenset(articles) for articles in shown.values()}) > len(shown) / 3
+    with weeks.command.warehouse.reader() as con:
+        read = con.execute(
+            "select email, list(distinct parse_path(split_part(articles.url, '?', 1))[-1]) from raw.article_views "
+            "join raw.articles using (article_id) where email is not null group by email"
+        ).fetchall()
+    assert len([address for address, _ in read if address in shown]) > 5
+    assert {address: shown[address] & set(slugs) for address, slugs in read if address in shown} == {
+        address: set() for address, _ in read if address in shown
+    }
+
+
+def test_whoever_looks_while_runs_write_sees_no_error_and_no_disagreement(weeks):
+    assert weeks.analyst["wrong"] == []
+    assert weeks.analyst["asked"] > 50
+    assert len(weeks.analyst["builds"]) >= 2
+
+
+def test_the_run_after_a_killed_one_goes_on_at_once_and_shows_it_as_failed(weeks):
+    assert weeks.later.code == 0
+    assert "Waiting for the warehouse" not in weeks.later.err
+    told = weeks.command.dagster_runs()
+    assert [(job, status) for job, status in told if status != "SUCCESS"] == [("main", "FAILURE")]
+    assert weeks.command.taken_slots() == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"LANDING": "/nowhere/at/all"}, "LANDING=/nowhere/at/all is no folder"),
+        ({"AS_OF": "yesterday"}, "AS_OF='yesterday' is not a time with an offset"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_told_in_one_line(command, env, says):
+    ran = command.run("once", **env)
+    assert ran.code == 1
+    assert ran.err.startswith(says)
+    assert len(ran.err.splitlines()) == 1
