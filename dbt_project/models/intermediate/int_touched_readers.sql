@@ -15,13 +15,14 @@ sightings as (
         address_id,
         occurred_at
     from {{ ref("int_article_views") }}
-    where address_id is not null
+    where is_identified and visitor_id in (select visitor_id from touched_visitors)
     union all
     select
         visitor_id,
         address_id,
         occurred_at
     from {{ ref("int_signups") }}
+    where visitor_id in (select visitor_id from touched_visitors)
 )
 
 select contact_id from {{ ref("int_touched_contacts") }}
@@ -33,4 +34,3 @@ union
 select {{ contact_id("sightings") }} as contact_id
 from sightings
 {{ join_contact("sightings") }}
-where sightings.visitor_id in (select visitor_id from touched_visitors)

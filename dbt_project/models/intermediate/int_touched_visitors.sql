@@ -15,7 +15,7 @@ select visitor_id from sightings
 where visitor_id is not null and address_id is not null
 union
 select visitor_id from {{ ref("int_article_views") }}
-where visitor_id is not null and address_id in (select address_id from moved)
+where is_identified and address_id in (select address_id from moved)
 union
 select visitor_id from {{ ref("int_signups") }}
 where visitor_id is not null and address_id in (select address_id from moved)

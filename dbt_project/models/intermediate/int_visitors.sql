@@ -9,28 +9,18 @@
 -- Who was ever identified on a visitor_id: by a view with an address, or by a signup, each with tracking consent.
 with
 
-sightings as (
-    select
-        visitor_id,
-        address_id,
-        occurred_at
-    from {{ ref("int_article_views") }}
-    where visitor_id is not null and address_id is not null
-    union all
-    select
-        visitor_id,
-        address_id,
-        occurred_at
-    from {{ ref("int_signups") }}
-    where visitor_id is not null
-),
-
 due as (
-    select *
-    from sightings
-    {% if is_adding() %}
-        where visitor_id in (select visitor_id from {{ ref("int_touched_visitors") }})
-    {% endif %}
+    {% for events in ["int_article_views", "int_signups"] -%}
+        select
+            visitor_id,
+            address_id,
+            occurred_at
+        from {{ ref(events) }}
+        where
+            {{ "is_identified" if events == "int_article_views" else "visitor_id is not null" }}
+            {% if is_adding() %} and visitor_id in (select visitor_id from {{ ref("int_touched_visitors") }}) {% endif %}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 identified as (

@@ -15,7 +15,7 @@ seen as (
     where address_id is not null
     union all
     select address_id, email, occurred_at from {{ ref("int_article_views") }}
-    where address_id is not null
+    where is_identified
 ),
 
 addresses as (

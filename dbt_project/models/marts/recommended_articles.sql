@@ -61,7 +61,7 @@ ever_read as (
     from {{ ref("int_article_views") }} as views
     {{ join_contact("views") }}
     where
-        views.tracking_consent
+        views.is_identified
         and views.address_id in (
             select contact_id as address_id from readers
             union all
@@ -77,7 +77,7 @@ ever_read as (
     inner join {{ ref("int_visitors") }} as visitors on views.visitor_id = visitors.visitor_id
     where
         views.tracking_consent
-        and views.address_id is null
+        and not views.is_identified
         and visitors.contact_id in (select contact_id from readers)
 ),
 
