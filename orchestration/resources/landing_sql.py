@@ -1,7 +1,7 @@
 """The SQL that reads, checks and lands the rows of one source, made from its contract (`core/contracts.py`).
 
-A row arrives as one JSON text, whatever its file's format. DuckDB parses it once into texts, casts each, and gives it a reason
-if a rule is broken. Names ending in `_said` hold what the row says, before any cast.
+A row arrives as one JSON text, whatever its file's format. DuckDB parses it once into texts, casts each, and gives the row a
+reason if a rule is broken. Names ending in `_said` hold what the row says, before any cast.
 """
 
 from orchestration.core.contracts import COUNTRIES, Field, Source
@@ -10,45 +10,46 @@ from orchestration.core.identity import address_id_sql, normal_address_sql
 # ISO 8601 with an offset; DuckDB's own cast would take a date alone, or none of an offset, as UTC.
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
 ADDRESS = r"[^@\s[:cntrl:]]+@[^@\s[:cntrl:]]+"
+# Every field as text, a list or an object as the JSON it is; nothing where a line is no object, or has a field twice.
+PARSE = """try(json_transform(text, '"MAP(VARCHAR, VARCHAR)"'))"""
 PLAIN_ADDRESS = "[a-z0-9._%+-]+@[a-z0-9.-]+"
 WHOLE = r"-?[0-9]+(\.0*)?"
 SHOWN = 40
 
 
-def insert_sql(source: Source, *, relation: str, original: str, clean_shapes: str) -> str:
-    """Land the good rows of `relation` (landing_file, line, text and the column `original`), and `note` the others and those with unknown fields.
+def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]) -> str:
+    """Land the good rows of `relation` (landing_file, line, text and the column `original`), and `note` all that are not plain.
 
-    `note` has a side effect, which also keeps DuckDB from moving the filter below the parsing and so parsing once for
-    each condition. `clean_shapes` is a list of hashes of lists of keys that hold nothing unknown.
-    Parameters: $key, $batch_id, $ingested_at.
+    A row is plain when its fields are the `usual` ones, in that order, and good at first sight; others are looked at rule by
+    rule. `note` has a side effect, which also keeps DuckDB from moving the filter below the parsing and so parsing once for
+    each condition. Parameters: $key, $batch_id, $ingested_at.
     """
-    said = ", ".join(f"said.{field.name} as {field.name}_said" for field in source.fields)
+    said = ", ".join(_said(field, usual) for field in source.fields)
+    lists = "".join(
+        f", try(json_transform({field.name}_text, {_text(_items(field))})) as {field.name}_said"
+        for field in source.fields
+        if field.kind in ("texts", "structs")
+    )
     typed = ", ".join(f"{_cast(field)} as {field.name}" for field in source.fields)
     names = [name for name, _ in source.columns()]
     return f"""
         insert into lake.raw.{source.name} ({", ".join(names)})
         with
         parsed as (
-            select
-                landing_file, line, text, {original} as original,
-                try(json_transform(text, {_quoted(_structure(source.fields))})) as said,
-                try(json_keys(text)) as keys
-            from {relation}
+            select landing_file, line, text, {original} as original, {PARSE} as said from {relation}
         ),
-        fields as (
-            select landing_file, line, text, original, keys, hash(keys) in {clean_shapes} as is_clean, {said}
+        shaped as (
+            select *, map_keys(said) as keys, map_values(said) as contents,
+                coalesce(map_keys(said) = {_texts(usual)}, false) as is_usual
             from parsed
         ),
-        typed as (select *, {typed} from fields),
-        plain as (select *, is_clean and {_plain(source)} as is_plain from typed),
-        judged as (select *, case when is_plain then null else {reason_sql(source)} end as reason from plain),
+        fields as (select landing_file, line, text, original, said, keys, is_usual, {said} from shaped),
+        listed as (select *{lists} from fields),
+        typed as (select *, {typed}, is_usual and {_plain(source)} as is_plain from listed),
         noted as (
             select *,
-                case
-                    when is_plain then true
-                    else note(landing_file, line, reason, case when reason is not null then original end, keys)
-                end as lands
-            from judged
+                case when is_plain then true else note(landing_file, line, {reason_sql(source)}, original, keys) end as lands
+            from typed
         )
         select {", ".join(_column(source, name) for name in names)}
         from noted
@@ -56,14 +57,26 @@ def insert_sql(source: Source, *, relation: str, original: str, clean_shapes: st
     """
 
 
-def shapes_sql(source: Source, relation: str) -> str:
-    """The hashes of those lists of keys in `relation` that hold neither an unknown field nor one twice."""
-    known = [field.name for field in source.fields]
-    return f"""
-        with lists as (select distinct try(json_keys(text)) as keys from {relation})
-        select hash(keys) from lists
-        where keys is not null and list_has_all({known}, keys) and len(keys) = len(list_distinct(keys))
-    """
+def usual_sql(relation: str) -> str:
+    """The list of fields, in order, that most rows of `relation` have."""
+    return f"select mode(map_keys({PARSE})) from {relation}"
+
+
+def _said(field: Field, usual: list[str]) -> str:
+    """What a row says in a field: found by its place where the row is a usual one, else by its name."""
+    name = field.name
+    place = f"contents[{usual.index(name) + 1}]" if name in usual else "null"
+    said = f"case when is_usual then {place} else map_extract_value(said, '{name}') end"
+    if field.kind in ("texts", "structs"):
+        return f"{said} as {name}_text"
+    return f"{said} as {name}_said"
+
+
+def _items(field: Field) -> str:
+    """What `json_transform` is to find in a list: texts, so that each cast is ours and its failure a reason."""
+    if field.kind == "texts":
+        return '["VARCHAR"]'
+    return "[{" + ", ".join(f'"{part.name}": "VARCHAR"' for part in field.fields) + "}]"
 
 
 def _plain(source: Source) -> str:
@@ -79,7 +92,7 @@ def _plain(source: Source) -> str:
 def _plain_field(field: Field, said: str) -> str:
     match field.kind:
         case "instant":
-            return f"{field.name} is not null and {said} like '____-__-__T__:__:__%Z'"
+            return f"{_cast(field)} is not null and {said} like '____-__-__T__:__:__%Z'"
         case "email":
             return f"regexp_full_match({said}, '{PLAIN_ADDRESS}')"
         case "boolean":
@@ -89,7 +102,7 @@ def _plain_field(field: Field, said: str) -> str:
         case "currency":
             return f"regexp_full_match({said}, '[A-Z]{{3}}')"
         case "money" | "integer":
-            return f"{field.name} >= {field.minimum}"
+            return f"{_cast(field)} >= {field.minimum}"
         case "texts":
             return f"len({said}) = len(list_filter({said}, lambda x: {_scalar('x')}))"
         case "structs":
@@ -97,7 +110,7 @@ def _plain_field(field: Field, said: str) -> str:
                 f"x.{part.name} >= {part.minimum}" if part.minimum is not None else _scalar(f"x.{part.name}")
                 for part in field.fields
             )
-            return f"len({said}) = len(list_filter({field.name}, lambda x: {tests}))"
+            return f"len({said}) = len(list_filter({_cast(field)}, lambda x: {tests}))"
     if field.allowed:
         return f"{said} in {field.allowed}"
     return f"{said} <> '' and {_scalar(said)}" if field.kind == "id" else _scalar(said)
@@ -113,24 +126,11 @@ def reason_sql(source: Source) -> str:
     lines = [
         "when not json_valid(text) then 'the line is not JSON'",
         "when json_type(text) <> 'OBJECT' then 'the line is not a JSON object'",
-        "when not is_clean and len(keys) <> len(list_distinct(keys)) then 'a field is there twice'",
+        "when said is null then 'a field is there twice'",
     ]
     for field in source.fields:
         lines += _rules(field)
     return "case " + " ".join(lines) + " end"
-
-
-def _structure(fields: tuple[Field, ...]) -> str:
-    """What `json_transform` is to find: texts, so that the cast is ours and its failure a reason."""
-    return "{" + ", ".join(f'"{field.name}": {_node(field)}' for field in fields) + "}"
-
-
-def _node(field: Field) -> str:
-    if field.kind == "texts":
-        return '["VARCHAR"]'
-    if field.kind == "structs":
-        return f"[{_structure(field.fields)}]"
-    return '"JSON"' if field.kind == "boolean" else '"VARCHAR"'
 
 
 def _cast(field: Field) -> str:
@@ -183,11 +183,6 @@ def _rules(field: Field) -> list[str]:
     if field.required:
         rules.append(_missing(field))
     if field.kind in ("texts", "structs"):
-        rules.append(
-            f"when {said} is null and json_type(text, '$.{name}') <> 'NULL' then '{name}: is not a list'"
-            if not field.required
-            else ""
-        )
         rules += _list_rules(field)
     elif field.kind != "boolean":
         rules.append(
@@ -195,19 +190,15 @@ def _rules(field: Field) -> list[str]:
             f"then '{name}: is neither text nor number'"
         )
     rules += _value_rules(field)
-    return [rule for rule in rules if rule]
+    return rules
 
 
 def _missing(field: Field) -> str:
     name, said = field.name, f"{field.name}_said"
     if field.kind in ("texts", "structs"):
-        return (
-            f"when {said} is null then case when coalesce(json_type(text, '$.{name}'), 'NULL') = 'NULL' "
-            f"then '{name}: missing' else '{name}: is not a list' end"
-        )
+        return f"when {name}_text is null then '{name}: missing' when {said} is null then '{name}: is not a list'"
     empty = f" when {name} is null and {said} = '' then '{name}: empty'" if field.kind in ("id", "email") else ""
-    null = f"{said} is null" + (f" or {said} = 'null'" if field.kind == "boolean" else "")
-    return f"when {null} then '{name}: missing'{empty}"
+    return f"when {said} is null then '{name}: missing'{empty}"
 
 
 def _value_rules(field: Field) -> list[str]:
@@ -231,7 +222,7 @@ def _value_rules(field: Field) -> list[str]:
                 f"then '{name}: ' || {shown} || ' is not a currency of three capitals'"
             ]
         case "boolean":
-            return [f"when {said} not in ('true', 'false', 'null') then '{name}: is neither true nor false'"]
+            return [f"when {said} not in ('true', 'false') then '{name}: is neither true nor false'"]
         case "money" | "integer":
             what = "an amount of money" if field.kind == "money" else "a whole number"
             rules = [f"when {said} is not null and {name} is null then '{name}: ' || {shown} || ' is not {what}'"]
@@ -246,12 +237,12 @@ def _value_rules(field: Field) -> list[str]:
 
 def _list_rules(field: Field) -> list[str]:
     name, said = field.name, f"{field.name}_said"
-    types = f"json_type(text, '$.{name}[*]')"
+    types = f"json_type({name}_text, '$[*]')"
     is_wrong = "x in ('NULL', 'OBJECT', 'ARRAY')" if field.kind == "texts" else "x <> 'OBJECT'"
     rules = [f"when len(list_filter({types}, lambda x: {is_wrong})) > 0 then '{name}: holds a null or a wrong item'"]
     for part in field.fields:
         what = f"{name}.{part.name}"
-        types = f"json_type(text, '$.{what.replace('.', '[*].')}')"
+        types = f"json_type({name}_text, '$[*].{part.name}')"
         rules.append(f"when list_has_any({types}, ['OBJECT', 'ARRAY']) then '{what}: is neither text nor number'")
         wrong = f"when len(list_filter({{items}}, lambda x: {{test}})) > 0 then '{what}: {{says}}'"
         rules.append(wrong.format(items=said, test=f"x.{part.name} is null", says="missing"))
@@ -278,5 +269,9 @@ def _column(source: Source, name: str) -> str:
     return {"landing_row": "line", "batch_id": "$batch_id", "ingested_at": "$ingested_at"}.get(name, name)
 
 
-def _quoted(text: str) -> str:
+def _texts(texts: list[str]) -> str:
+    return f"cast([{', '.join(map(_text, texts))}] as varchar[])"
+
+
+def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestration.resources.landing import IngestReport, ingest, new_files
+from orchestration.resources.landing import ingest, new_files
+from orchestration.resources.landing_report import IngestReport
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.resources.landing import SourceReport, ingest
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_report import SourceReport
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 

@@ -312,12 +312,12 @@ def test_a_parquet_file_that_is_none_is_one_reject(shop):
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from orchestration.resources.landing import _Batch, ingest
+    from orchestration.resources.landing import Batch, ingest
     from orchestration.resources.warehouse import Warehouse
     from orchestration.settings import Settings
 
     settings = Settings.from_env({"DATA_DIR": sys.argv[1]})
-    _Batch._record = lambda batch: os.kill(os.getpid(), signal.SIGKILL)
+    Batch._record = lambda batch: os.kill(os.getpid(), signal.SIGKILL)
     ingest(settings, Warehouse(settings))
 """
 

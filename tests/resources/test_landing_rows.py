@@ -148,7 +148,7 @@ def test_iso_8601_in_its_usual_spellings_is_a_time(shop, rows):
 
 
 def test_consent_is_true_or_false_and_nothing_else(shop, rows):
-    values = ["true", 1, 0, "yes", [], {}]
+    values = [1, 0, "yes", "", [], {}]
     shop.drop("article_views/a.jsonl", [rows.view(tracking_consent=value) for value in values])
     shop.ingest()
     assert shop.reasons() == ["tracking_consent: is neither true nor false"] * len(values)

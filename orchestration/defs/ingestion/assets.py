@@ -6,7 +6,8 @@ import dagster as dg
 
 from orchestration.components.services import Services
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.landing import SourceReport, ingest
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_report import SourceReport
 
 WHAT = {
     "orders": "Orders as they arrived: a row for each state an order took.",

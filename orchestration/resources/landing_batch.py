@@ -1,0 +1,279 @@
+"""One transaction's worth of landing files: what is a repeat, what lands, what is rejected, and that the sums come out."""
+
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import chain
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.core.contracts import SOURCES, Source
+from orchestration.core.errors import WarehouseError
+from orchestration.resources.keys import contact_key
+from orchestration.resources.landing_noted import Noted
+from orchestration.resources.landing_read import LINES, Ahead, LandingFile, Reading, lines, sha256
+from orchestration.resources.landing_report import IngestReport, SourceReport
+from orchestration.resources.landing_sql import insert_sql, usual_sql
+from orchestration.resources.landing_tables import csv_rows, parquet_rows
+from orchestration.resources.warehouse import next_batch
+from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SAMPLE = 2048
+LARGEST_ORIGINAL = 64 << 20
+REJECT = "insert into lake.raw.rejects (landing_file, line, reason, original, source, batch_id, ingested_at)"
+
+FILES = pa.schema(
+    [
+        ("landing_file", pa.string()),
+        ("source", pa.string()),
+        ("sha256", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("rows_read", pa.int64()),
+        ("rows_landed", pa.int64()),
+        ("rows_rejected", pa.int64()),
+        ("unknown_fields", pa.map_(pa.string(), pa.int64())),
+        ("duplicate_of", pa.string()),
+    ]
+)
+
+
+ASIDE = pa.schema(
+    [("landing_file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("original", pa.large_binary())]
+)
+
+
+def landed_files(con: duckdb.DuckDBPyConnection) -> dict[str, set[tuple[int, int]]]:
+    """Size and time of change of every file there is a record of, by path; more than one where it was changed after landing."""
+    landed: dict[str, set[tuple[int, int]]] = {}
+    for path, size, modified in con.execute(
+        "select landing_file, bytes, modified_ns from lake.raw.landing_files"
+    ).fetchall():
+        landed.setdefault(path, set()).add((size, modified))
+    return landed
+
+
+class Batch:
+    """One transaction's worth of files."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        noted: Noted,
+        files: list[LandingFile],
+        broken: dict[str, str],
+    ) -> None:
+        self.report = IngestReport()
+        self._noted = noted
+        self._con = con
+        self._root = settings.landing_dir
+        self._broken = broken
+        landed = landed_files(con)
+        self._files = [file for file in files if (file.bytes, file.modified_ns) not in landed.get(file.path, ())]
+        self.report.changed = [file.path for file in self._files if file.path in landed]
+        self._batch_id = next_batch(con)
+        self._ingested_at = datetime.now(UTC)
+        self._key = contact_key(settings)
+        self._readings: list[Reading] = []
+
+    def run(self) -> None:
+        if not self._files:
+            return
+        self.report.batch_id = self._batch_id
+        self.report.duplicates = self._duplicates()
+        for name, source in SOURCES.items():
+            files = [file for file in self._files if file.source == name]
+            if files:
+                self.report.per_source[name] = SourceReport(files=len(files))
+                self._land(source, [file for file in files if file.path not in self.report.duplicates])
+        self._record()
+
+    def _duplicates(self) -> dict[str, str]:
+        """Files whose content is there already, under any name. Only files of one size can be the same, so few are read."""
+        sizes = Counter((file.source, file.bytes) for file in self._files)
+        first: dict[tuple[str, str], str] = {}
+        seen_sizes = set()
+        for source, digest, size, path in self._con.execute(
+            "select source, sha256, bytes, landing_file from lake.raw.landing_files where duplicate_of is null"
+        ).fetchall():
+            first[source, digest] = path
+            seen_sizes.add((source, size))
+        duplicates = {}
+        for file in self._files:
+            if file.bytes == 0 or (sizes[file.source, file.bytes] == 1 and (file.source, file.bytes) not in seen_sizes):
+                continue
+            digest = sha256(self._root, file)
+            original = first.setdefault((file.source, digest), "")
+            if not original:
+                first[file.source, digest] = file.path
+                continue
+            duplicates[file.path] = original
+            self._readings.append(Reading(file, sha256=digest))
+        return duplicates
+
+    def _land(self, source: Source, files: list[LandingFile]) -> None:
+        readings = {file.path: Reading(file) for file in files}
+        whole = [reading for reading in readings.values() if reading.file.path not in self._broken]
+        landed = self._lines([reading for reading in whole if reading.file.format.startswith("jsonl")], source)
+        for reading in whole:
+            if not reading.file.format.startswith("jsonl"):
+                landed += self._table(reading, source)
+        for path, reading in readings.items():
+            if path in self._broken:
+                self._reject_file(reading)
+        self._readings += readings.values()
+        self._account(source, list(readings.values()), landed)
+
+    def _lines(self, readings: list[Reading], source: Source) -> int:
+        """Land files that are lines of JSON, all in one statement. Returns the number of rows landed."""
+        with Ahead(batch for reading in readings for batch in lines(self._root, reading)) as ahead:
+            batches = ahead.batches()
+            head = next(batches, None)
+            if head is None:
+                return 0
+            self._con.register("sample", pa.Table.from_batches([head.slice(0, SAMPLE)]))
+            usual = self._usual("sample")
+            self._con.unregister("sample")
+            self._con.register("arriving", pa.RecordBatchReader.from_batches(LINES, chain([head], batches)))
+            try:
+                return self._insert(source, readings, relation="arriving", original="text", usual=usual)
+            except duckdb.Error:
+                if ahead.error is not None:
+                    raise ahead.error from None
+                raise
+            finally:
+                self._con.unregister("arriving")
+
+    def _table(self, reading: Reading, source: Source) -> int:
+        """Land one CSV or Parquet file. Returns the number of rows landed."""
+        if reading.file.bytes == 0:
+            reading.sha256 = sha256(self._root, reading.file)
+            return 0
+        rows = csv_rows if reading.file.format == "csv" else parquet_rows
+        table = rows(self._con, self._root, source, reading)
+        if table is None:
+            return 0
+        usual = self._usual(f"(from {table} limit {SAMPLE})")
+        return self._insert(source, [reading], relation=table, original="original", usual=usual)
+
+    def _usual(self, relation: str) -> list[str]:
+        return self._con.execute(usual_sql(relation)).fetchone()[0] or []
+
+    def _insert(
+        self, source: Source, readings: list[Reading], *, relation: str, original: str, usual: list[str]
+    ) -> int:
+        """Land a relation's rows and take down what was noted of them. Returns the number of rows landed."""
+        sql = insert_sql(source, relation=relation, original=original, usual=usual)
+        values = {"key": self._key, "batch_id": self._batch_id, "ingested_at": self._ingested_at}
+        used = {name: value for name, value in values.items() if f"${name}" in sql}
+        landed = self._con.execute(sql, used).fetchone()[0]
+        self._take_down(source, readings, usual)
+        return landed
+
+    def _take_down(self, source: Source, readings: list[Reading], usual: list[str]) -> None:
+        """Write the rejects that were noted, and count the fields that no contract names: where a row was noted, its own; every
+        other row has the usual ones."""
+        plain = {reading.file.path: reading.rows_read - len(reading.set_aside) for reading in readings}
+        unknown: Counter[tuple[str, str]] = Counter()
+        known = [field.name for field in source.fields]
+        noted = self._noted.take()
+        if noted is not None:
+            self._con.register("noted", noted)
+            self._con.execute(
+                f"{REJECT} select landing_file, line, reason, encode(rtrim(original, chr(10))), ?, ?, ? from noted "
+                "where reason is not null",
+                [source.name, self._batch_id, self._ingested_at],
+            )
+            rows = dict(self._rows("select landing_file, count(*) from noted group by all"))
+            rejects = dict(self._rows("select landing_file, count(reason) from noted group by all"))
+            for path, name, count in self._rows(
+                "select landing_file, name, count(*) from (select landing_file, unnest(keys) as name from noted) group by all"
+            ):
+                unknown[path, name] = count
+            self._con.unregister("noted")
+            for reading in readings:
+                plain[reading.file.path] -= rows.get(reading.file.path, 0)
+                reading.rejects += rejects.get(reading.file.path, 0)
+        for reading in readings:
+            path = reading.file.path
+            for name in usual:
+                unknown[path, name] += plain[path]
+            reading.unknown_fields = {
+                name: count for (of, name), count in unknown.items() if of == path and count and name not in known
+            }
+
+    def _rows(self, query: str) -> list[tuple]:
+        return self._con.execute(query).fetchall()
+
+    def _reject_file(self, reading: Reading) -> None:
+        """A file that can't be unpacked or parsed is one reject, with its bytes (a very large one: its beginning)."""
+        reading.sha256 = sha256(self._root, reading.file)
+        with (self._root / reading.file.path).open("rb") as file:
+            original = file.read(LARGEST_ORIGINAL)
+        cut = (
+            ""
+            if reading.file.bytes <= LARGEST_ORIGINAL
+            else f"; only its first {LARGEST_ORIGINAL >> 20} MB are kept here"
+        )
+        reading.reject(None, self._broken[reading.file.path] + cut, original)
+
+    def _account(self, source: Source, readings: list[Reading], landed: int) -> None:
+        """Write the rejects that were set aside, sum up what the source's files brought, and make sure that no row is missing."""
+        aside = [
+            {"landing_file": reading.file.path, "line": line, "reason": reason, "original": original}
+            for reading in readings
+            for line, reason, original in reading.set_aside
+        ]
+        if aside:
+            self._con.register("aside", pa.Table.from_pylist(aside, schema=ASIDE))
+            self._con.execute(
+                f"{REJECT} select landing_file, line, reason, original, ?, ?, ? from aside",
+                [source.name, self._batch_id, self._ingested_at],
+            )
+            self._con.unregister("aside")
+        report = self.report.per_source[source.name]
+        for reading in readings:
+            reading.rejects += len(reading.set_aside)
+            report.rows_read += reading.rows_read
+            report.rejects += reading.rejects
+            report.unknown_fields.update(reading.unknown_fields)
+        report.rows_landed = landed
+        if report.rows_read != landed + report.rejects:
+            raise WarehouseError(
+                f"{report.rows_read} rows of {source.name} were read, {landed} landed and {report.rejects} were rejected: "
+                "the sum is wrong, so nothing was landed. Please report this with the files."
+            )
+
+    def _record(self) -> None:
+        """One row of raw.landing_files for each file of the batch."""
+        rows = [
+            {
+                "landing_file": reading.file.path,
+                "source": reading.file.source,
+                "sha256": reading.sha256,
+                "bytes": reading.file.bytes,
+                "modified_ns": reading.file.modified_ns,
+                "rows_read": reading.rows_read,
+                "rows_landed": reading.rows_read - reading.rejects,
+                "rows_rejected": reading.rejects,
+                "unknown_fields": list(reading.unknown_fields.items()),
+                "duplicate_of": self.report.duplicates.get(reading.file.path),
+            }
+            for reading in self._readings
+        ]
+        self._con.register("files", pa.Table.from_pylist(rows, schema=FILES))
+        names = ", ".join(FILES.names)
+        self._con.execute(
+            f"insert into lake.raw.landing_files ({names}, batch_id, ingested_at) select {names}, ?, ? from files",
+            [self._batch_id, self._ingested_at],
+        )
+        self._con.unregister("files")
+        for path, original in self.report.duplicates.items():
+            self.report.per_source[path.split("/", 1)[0]].duplicates += 1
+            log.info("landing/%s repeats landing/%s: nothing landed again.", path, original)
+        for path in self.report.changed:
+            log.warning("landing/%s was changed after it had landed; it was taken as a new file.", path)
