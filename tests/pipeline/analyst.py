@@ -11,8 +11,8 @@ from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 DISAGREE = """
-with members as (select contact_id, segment, entered_at, reason from marts.segment_members),
-open_stays as (select contact_id, segment, entered_at, reason from marts.segment_history where left_at is null)
+with members as (select contact_id, segment, entered_at from marts.segment_members),
+open_stays as (select contact_id, segment, entered_at from marts.segment_history where left_at is null)
 select
     (select count(*) from members),
     (select count(*) from (from members except from open_stays)),
@@ -24,7 +24,7 @@ select
 def main() -> None:
     warehouse = Warehouse(Settings.from_env())
     asked, builds, wrong = 0, set(), []
-    while not select.select([sys.stdin], [], [], 0.05)[0]:
+    while not select.select([sys.stdin], [], [], 0.15)[0]:
         asked += 1
         try:
             with warehouse.reader() as con:

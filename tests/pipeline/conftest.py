@@ -105,7 +105,12 @@ class Command:
         with running(self.settings.sandbox_path) as url:
             emails = json.loads(_get(f"{url}/outbox.json"))
             return [
-                email | {"campaign": campaigns[email["title"].split()[-1]], "text": _get(email["text_url"])}
+                {
+                    "campaign": campaigns[email["title"].split()[-1]],
+                    "to": email["to"],
+                    "subject": email["subject"],
+                    "text": _get(email["text_url"]).replace(url, ""),  # its port is another one each time
+                }
                 for email in emails
             ]
 
