@@ -235,11 +235,12 @@ class AudienceGateway:
 
     def set_segment_members(self, segment_id: int, add: Sequence[str], remove: Sequence[str]) -> dict[str, str]:
         """Put addresses in and take others out, then read back who is in, as segment_members does."""
-        for start in range(0, max(len(add), len(remove)), BATCH):
+        changes = max(len(add), len(remove))
+        for start in range(0, changes, BATCH):
             some = slice(start, start + BATCH)
             body = {"members_to_add": list(add[some]), "members_to_remove": list(remove[some])}
             self._call("the segment's members", self._lists.batch_segment_members, body, self.list_id, str(segment_id))
-            log.info("Mailchimp: segment: %d of %d", start + BATCH, max(len(add), len(remove)))
+            log.info("Mailchimp: segment: %d of %d", min(start + BATCH, changes), changes)
         return self.segment_members(segment_id)
 
     def delete_segment(self, segment_id: int) -> None:
