@@ -16,7 +16,7 @@ import duckdb
 from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import NoBuildYet
 from orchestration.resources.landing_batch import Batch, landed_files
-from orchestration.resources.landing_noted import Noted
+from orchestration.resources.landing_noted import noting
 from orchestration.resources.landing_read import LandingFile, Unreadable, Unsteady
 from orchestration.resources.landing_report import IngestReport
 from orchestration.resources.warehouse import Warehouse
@@ -36,7 +36,7 @@ def new_files(settings: Settings, warehouse: Warehouse) -> list[LandingFile]:
     try:
         with warehouse.latest() as con:
             landed = landed_files(con)
-    except NoBuildYet:
+    except (NoBuildYet, duckdb.CatalogException):
         return found
     return [file for file in found if (file.bytes, file.modified_ns) not in landed.get(file.path, ())]
 
@@ -52,8 +52,7 @@ def ingest(settings: Settings, warehouse: Warehouse, files: Iterable[LandingFile
         return IngestReport()
     broken: dict[str, str] = {}
     left: dict[str, str] = {}
-    with warehouse.writer(why="ingest") as con:
-        noted = Noted(con)
+    with warehouse.writer(why="ingest") as con, noting(con) as noted:
         while True:
             noted.take()
             con.execute("begin")

@@ -4,25 +4,19 @@ A statement has one output: the rows that land. This is the second. DuckDB calls
 a rule or do not have the usual fields, and never for others.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 
 class Noted:
-    """What `note` was told. Made for one connection, on which it defines `note`; a row lands if it has no reason not to."""
+    """What `note` was told. A row lands if it has no reason not to."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self) -> None:
         self._tables: list[pa.Table] = []
-        con.create_function(
-            "note",
-            self._note,
-            ["varchar", "bigint", "varchar", "varchar", "varchar[]"],
-            "boolean",
-            type="arrow",
-            side_effects=True,
-            null_handling="special",
-        )
 
     def take(self) -> pa.Table | None:
         """The rows noted since the last time (landing_file, line, reason, original, keys), or None. Rows that landed have
@@ -30,7 +24,7 @@ class Noted:
         tables, self._tables = self._tables, []
         return pa.concat_tables(tables) if tables else None
 
-    def _note(
+    def note(
         self,
         landing_file: pa.ChunkedArray,
         line: pa.ChunkedArray,
@@ -43,3 +37,22 @@ class Noted:
         columns = {"landing_file": landing_file, "line": line, "reason": reason, "original": original, "keys": keys}
         self._tables.append(pa.table(columns))
         return lands
+
+
+@contextmanager
+def noting(con: duckdb.DuckDBPyConnection) -> Iterator[Noted]:
+    """Have `note` on a connection for a while. Outside of any transaction, where it would be rolled back."""
+    noted = Noted()
+    con.create_function(
+        "note",
+        noted.note,
+        ["varchar", "bigint", "varchar", "varchar", "varchar[]"],
+        "boolean",
+        type="arrow",
+        side_effects=True,
+        null_handling="special",
+    )
+    try:
+        yield noted
+    finally:
+        con.remove_function("note")

@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20
-AHEAD = 4
+AHEAD = 16
 BOM = b"\xef\xbb\xbf"
 LINE_FEED = ord("\n")
 OPENING_BRACE = ord("{")
@@ -161,7 +161,7 @@ def _split(blocks: Iterator[bytes], reading: Reading) -> Iterator[pa.RecordBatch
         if not end:
             waiting.append(block)
             continue
-        batch, number = _batch(b"".join([*waiting, block[:end]]), number, reading)
+        batch, number = _batch(b"".join([*waiting, memoryview(block)[:end]]), number, reading)
         waiting = [block[end:]]
         yield batch
     last = b"".join(waiting)

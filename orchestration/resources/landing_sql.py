@@ -147,7 +147,7 @@ def _cast(field: Field) -> str:
         case "email":
             normal = f"nullif({normal_address_sql(said)}, '')"
             return f"case when regexp_full_match({said}, '{PLAIN_ADDRESS}') then {said} else {normal} end"
-        case "id":
+        case "id" if not field.required:
             return f"nullif({said}, '')"
         case "structs":
             parts = ", ".join(f"{part.name} := {_cast_part(part)}" for part in field.fields)
@@ -197,7 +197,7 @@ def _missing(field: Field) -> str:
     name, said = field.name, f"{field.name}_said"
     if field.kind in ("texts", "structs"):
         return f"when {name}_text is null then '{name}: missing' when {said} is null then '{name}: is not a list'"
-    empty = f" when {name} is null and {said} = '' then '{name}: empty'" if field.kind in ("id", "email") else ""
+    empty = f" when coalesce({name}, '') = '' then '{name}: empty'" if field.kind in ("id", "email") else ""
     return f"when {said} is null then '{name}: missing'{empty}"
 
 

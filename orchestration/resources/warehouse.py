@@ -10,6 +10,7 @@ included, would drop the locks of the first.
 """
 
 import importlib.util
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,11 +154,17 @@ class Warehouse:
         try:
             with self.latest() as con:
                 return last_build(con)
-        except NoBuildYet:
+        except (NoBuildYet, duckdb.CatalogException):
             return None
 
     def attach_sql(self, *, read_only: bool, at: int | None) -> list[str]:
         """The statements that make a fresh DuckDB session one on this warehouse; also what `make sql` runs."""
+        return [*load_extensions_sql(), *self._session_sql(), *self._lake_sql(read_only=read_only, at=at)]
+
+    def _session_sql(self) -> list[str]:
+        return [f"set temp_directory = {_quoted(self._settings.data_dir / 'tmp')}"]
+
+    def _lake_sql(self, *, read_only: bool, at: int | None) -> list[str]:
         options = [
             f"data_path {_quoted(self._settings.lake_dir)}",
             "override_data_path true",
@@ -169,9 +176,7 @@ class Warehouse:
         if at is not None:
             options.append(f"snapshot_version {int(at)}")
         return [
-            *load_extensions_sql(),
             "set TimeZone = 'UTC'",
-            f"set temp_directory = {_quoted(self._settings.data_dir / 'tmp')}",
             f"attach {_quoted('ducklake:sqlite:' + str(self._settings.catalog_path))} as lake ({', '.join(options)})",
             "use lake",
         ]
@@ -182,13 +187,24 @@ class Warehouse:
             raise NoBuildYet(
                 f"There is no warehouse in {self._settings.data_dir} yet. Run the main job (`make once`) first."
             )
-        con = duckdb.connect()
+        with _engine(self._session_sql()) as engine:
+            con = engine.cursor()
+            try:
+                self._attach(con, read_only=read_only, at=at)
+                yield con
+            finally:
+                con.close()
+
+    def _attach(self, con: duckdb.DuckDBPyConnection, *, read_only: bool, at: int | None) -> None:
         try:
-            for statement in self.attach_sql(read_only=read_only, at=at):
+            for statement in self._lake_sql(read_only=read_only, at=at):
                 con.execute(statement)
-            yield con
-        finally:
-            con.close()
+        except duckdb.InvalidInputException as error:
+            if read_only and "does not exist" in str(error):
+                raise NoBuildYet(
+                    f"The warehouse in {self._settings.data_dir} is being made. Try again in a moment."
+                ) from error
+            raise
 
     def _make_folders(self) -> None:
         try:
@@ -199,6 +215,37 @@ class Warehouse:
                 f"DATA_DIR {self._settings.data_dir} can't be written: {error.strerror}. "
                 "Set DATA_DIR to a folder that this user may write to."
             ) from error
+
+
+_idle: dict[str, list[duckdb.DuckDBPyConnection]] = {}
+_idle_lock = threading.Lock()
+
+
+@contextmanager
+def _engine(session_sql: list[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB instance of its own with the extensions loaded and nothing attached.
+
+    It is kept for the next who asks: loading checks 70 MB of signed binaries, which takes longer than most of what is done
+    with a connection. One that can't be tidied up is closed.
+    """
+    kind = "\n".join(session_sql)
+    with _idle_lock:
+        engines = _idle.setdefault(kind, [])
+        engine = engines.pop() if engines else None
+    if engine is None:
+        engine = duckdb.connect()
+        for statement in [*load_extensions_sql(), *session_sql]:
+            engine.execute(statement)
+    try:
+        yield engine
+    finally:
+        try:
+            engine.execute("detach database if exists lake")
+        except duckdb.Error:
+            engine.close()
+        else:
+            with _idle_lock:
+                engines.append(engine)
 
 
 def last_build(con: duckdb.DuckDBPyConnection) -> Build | None:
