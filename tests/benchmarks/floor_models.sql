@@ -268,55 +268,104 @@ qualify
             ])::varchar desc
     ) = 1;
 
-create table lake.marts.orders as
-with events as (
-    select
-        * exclude (lines, customer_id, email, landing_file, batch_id, ingested_at),
-        list_sum(list_transform(lines, lambda line: line.quantity)) as item_count
+create temp table order_times as
+select
+    order_id,
+    max(occurred_at) as occurred_at
+from (
+    select order_id, occurred_at
     from lake.raw.orders
     where occurred_at <= getvariable('as_of') and hash(event_id) not in (select event_hash from repeated_orders)
     union all
-    select
-        * exclude (lines, customer_id, email, landing_file, batch_id, ingested_at),
-        list_sum(list_transform(lines, lambda line: line.quantity)) as item_count
-    from repeated_order_winners
-),
+    select order_id, occurred_at from repeated_order_winners
+)
+group by order_id;
 
-latest as (
-    select
-        order_id,
-        arg_max(events, (occurred_at, event_id)) as state,
-        arg_max(
-            {'address_id': address_id, 'occurred_at': occurred_at}, (occurred_at, event_id)
-        ) filter (where address_id is not null) as addressed
-    from events
-    group by order_id
+create temp table order_states as
+with events as (
+    select * exclude (customer_id, email, landing_file, batch_id, ingested_at)
+    from lake.raw.orders
+    where occurred_at <= getvariable('as_of') and hash(event_id) not in (select event_hash from repeated_orders)
+    union all
+    select * exclude (customer_id, email, landing_file, batch_id, ingested_at)
+    from repeated_order_winners
 )
 
 select
-    latest.order_id,
-    coalesce(owners.contact_id, latest.addressed.address_id) as contact_id,
-    state.status,
-    state.placed_at,
-    state.occurred_at as updated_at,
-    state.currency,
-    state.country,
-    state.subtotal,
-    state.discount,
-    state.shipping,
-    state.tax,
-    state.total,
-    state.refunded,
-    (state.subtotal - state.discount - state.refunded)::decimal(18, 2) as goods_paid,
-    state.status in ('cancelled', 'failed') as is_void,
-    state.coupon_codes,
-    coalesce(state.item_count, 0)::bigint as item_count,
-    state.event_id as last_event_id
-from latest
+    events.* exclude (lines),
+    list_sum(list_transform(events.lines, lambda line: line.quantity)) as item_count
+from events
+inner join order_times on events.order_id = order_times.order_id and events.occurred_at = order_times.occurred_at;
+
+-- at one and the same time the event with the greater id counts as later
+delete from order_states
+using (
+    select order_id, max(event_id) as last_event_id
+    from order_states
+    group by order_id
+    having count(*) > 1
+) as ties
+where order_states.order_id = ties.order_id and order_states.event_id < ties.last_event_id;
+
+-- where the last state carries no address, the last that did
+create temp table earlier_addresses as
+select
+    order_id,
+    arg_max({'address_id': address_id, 'occurred_at': occurred_at}, (occurred_at, event_id)) as addressed
+from (
+    select order_id, event_id, occurred_at, address_id
+    from lake.raw.orders
+    where
+        occurred_at <= getvariable('as_of')
+        and address_id is not null
+        and hash(event_id) not in (select event_hash from repeated_orders)
+    union all
+    select order_id, event_id, occurred_at, address_id
+    from repeated_order_winners
+    where address_id is not null
+)
+where
+    order_id in (
+        select order_id from order_states
+        where address_id is null
+    )
+group by order_id;
+
+create table lake.marts.orders as
+with states as (
+    select
+        order_states.*,
+        coalesce(order_states.address_id, earlier_addresses.addressed.address_id) as last_address_id,
+        case when order_states.address_id is not null then order_states.occurred_at else earlier_addresses.addressed.occurred_at end
+            as last_addressed_at
+    from order_states
+    left join earlier_addresses on order_states.order_id = earlier_addresses.order_id
+)
+
+select
+    order_id,
+    coalesce(owners.contact_id, last_address_id) as contact_id,
+    status,
+    placed_at,
+    occurred_at as updated_at,
+    currency,
+    country,
+    subtotal,
+    discount,
+    shipping,
+    tax,
+    total,
+    refunded,
+    (subtotal - discount - refunded)::decimal(18, 2) as goods_paid,
+    status in ('cancelled', 'failed') as is_void,
+    coupon_codes,
+    coalesce(item_count, 0)::bigint as item_count,
+    event_id as last_event_id
+from states
 left join owners
-    on latest.addressed.address_id = owners.address_id
-    and latest.addressed.occurred_at >= owners.owned_from
-    and latest.addressed.occurred_at < owners.owned_until;
+    on states.last_address_id = owners.address_id
+    and states.last_addressed_at >= owners.owned_from
+    and states.last_addressed_at < owners.owned_until;
 
 create temp table contacts as
 with seen as (

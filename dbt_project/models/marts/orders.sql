@@ -24,13 +24,14 @@ due as (
 ranked as (
     select
         *,
-        last_value(address_id ignore nulls) over states as last_address_id,
-        last_value(case when address_id is not null then occurred_at end ignore nulls) over states as last_addressed_at,
-        row_number() over (partition by order_id order by occurred_at desc, event_id desc) as recency
+        first_value(address_id ignore nulls) over latest_first as last_address_id,
+        first_value(case when address_id is not null then occurred_at end ignore nulls) over latest_first as last_addressed_at,
+        row_number() over latest_first as recency
     from due
-    window states as (
+    -- one window, so that events are sorted once
+    window latest_first as (
         partition by order_id
-        order by occurred_at, event_id
+        order by occurred_at desc, event_id desc
         rows between unbounded preceding and unbounded following
     )
 ),

@@ -1,0 +1,60 @@
+"""Every benchmark in turn, and one table of their ratios with their limits: what `make bench` runs.
+
+    python tests/benchmarks/run.py [--scale 0.05]
+
+At full scale it takes some minutes and some GB of the temporary folder. It ends with 0 also where a limit is missed, and says so.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+# what prints a line for the table begins with this
+MARK = "RATIO "
+BENCHMARKS = ("bench_ingest.py", "bench_models.py", "bench_increment.py")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="of the models' data; 1 is 1,000,000 contacts (default)"
+    )
+    scale = parser.parse_args().scale
+    table = []
+    for name in BENCHMARKS:
+        arguments = [] if name == "bench_ingest.py" else ["--scale", str(scale)]
+        table += [(name, line) for line in _run(HERE / name, arguments)]
+    print(f"\n{'':18}ratio or figure, limit")
+    for name, line in table:
+        print(f"{name.removesuffix('.py'):18}{line}")
+    missed = sum("MISSED" in line or "FAILED" in line for _, line in table)
+    print(f"\n{missed} missed" if missed else "\nAll limits are met.")
+    return 0
+
+
+def _run(script: Path, arguments: list[str]) -> list[str]:
+    """Run one benchmark, showing what it says; the lines of it that belong in the table."""
+    print(f"--- {script.name}", flush=True)
+    lines = []
+    with subprocess.Popen(
+        [sys.executable, str(script), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if "limit" in line:
+                lines.append(line.removeprefix(MARK).strip())
+    if process.returncode:
+        lines.append(f"FAILED with exit code {process.returncode}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
