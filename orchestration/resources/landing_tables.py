@@ -166,7 +166,7 @@ def _csv_value(number: int, field: Field | None) -> str:
     if field.kind == "boolean":
         return _boolean(text)
     if field.kind in ("texts", "structs"):
-        return f"case when {text} = '' then cast('[]' as json) when json_valid({text}) then cast({text} as json) else to_json({text}) end"
+        return f"case when {text} = '' then cast('[]' as json) else {_list(text)} end"
     return text if field.kind == "text" and field.required and not field.allowed else f"nullif({text}, '')"
 
 
@@ -176,12 +176,16 @@ def _parquet_value(column: str, kind: str, field: Field | None) -> str:
         if field.kind == "boolean":
             return _boolean(column)
         if field.kind in ("texts", "structs"):
-            return f"case when json_valid({column}) then cast({column} as json) else to_json({column}) end"
+            return _list(column)
     if field is not None and field.kind == "boolean" and kind.endswith(("INT", "INTEGER")):
         return f"case {column} when 1 then cast('true' as json) when 0 then cast('false' as json) else to_json({column}) end"
     if kind == "BOOLEAN" or kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "JSON")):
         return f"to_json({column})"
     return f"cast({column} as varchar)"
+
+
+def _list(text: str) -> str:
+    return f"case when json_valid({text}) then cast({text} as json) else to_json({text}) end"
 
 
 def _boolean(text: str) -> str:

@@ -169,10 +169,8 @@ class Warehouse:
             f"data_path {_quoted(self._settings.lake_dir)}",
             "override_data_path true",
             f"meta_busy_timeout {BUSY_TIMEOUT_MS}",
-            "meta_journal_mode 'WAL'",
         ]
-        if read_only:
-            options.append("read_only")
+        options.append("read_only" if read_only else "meta_journal_mode 'WAL'")
         if at is not None:
             options.append(f"snapshot_version {int(at)}")
         return [
@@ -259,7 +257,8 @@ def last_build(con: duckdb.DuckDBPyConnection) -> Build | None:
 def next_batch(con: duckdb.DuckDBPyConnection) -> int:
     """The number for the next batch of raw rows. It counts up under the writer's lock, so no clock set back can hide rows."""
     (highest,) = con.execute(
-        "select max(batch_id) from (select batch_id from lake.raw.landing_files union all select batch_id from lake.raw.deliveries)"
+        "select max(batch_id) from "
+        "(select batch_id from lake.raw.landing_files union all select batch_id from lake.raw.deliveries)"
     ).fetchone()
     return (highest or 0) + 1
 
