@@ -25,20 +25,38 @@
     with
     {% if is_adding() %}
         news as materialized (
-            select event_id from {{ relation }}
-            where batch_id > {{ var("last_batch") }}
+            select * from {{ relation }}
+            where batch_id > {{ var("last_batch") }} and occurred_at <= {{ as_of() }}
             union all
-            select event_id from {{ relation }}
-            where occurred_at > timestamptz '{{ var("last_as_of") }}' and occurred_at <= {{ as_of() }}
+            select * from {{ relation }}
+            where
+                batch_id <= {{ var("last_batch") }}
+                and occurred_at > timestamptz '{{ var("last_as_of") }}'
+                and occurred_at <= {{ as_of() }}
+        ),
+
+        -- ids are looked up in a narrow column; where none is known, which is usual, nothing of the past is read beyond it
+        known as materialized (
+            select event_id from {{ this }}
+            where event_id in (select event_id from news)
+        ),
+
+        bodies as materialized (
+            select * from news
+            union all
+            select * from {{ relation }}
+            where
+                batch_id <= {{ var("last_batch") }}
+                and occurred_at <= timestamptz '{{ var("last_as_of") }}'
+                and event_id in (select event_id from known)
+        ),
+    {% else %}
+        -- all of the past is not kept in memory, but read once to find what came twice, and once more for the columns that stay
+        bodies as not materialized (
+            select * from {{ relation }}
+            where occurred_at <= {{ as_of() }}
         ),
     {% endif %}
-
-    -- all of the past is not kept in memory, but read once to find what came twice, and once more for the columns that stay
-    bodies as {{ "materialized" if is_adding() else "not materialized" }} (
-        select *
-        from {{ relation }}
-        where occurred_at <= {{ as_of() }} {% if is_adding() %} and event_id in (select event_id from news) {% endif %}
-    ),
 
     repeated as materialized (
         select hash(event_id) as event_hash
@@ -71,11 +89,6 @@
             list(distinct struct_pack(
                 {%- for name, expression in keys.items() %}{{ name }} := {{ expression }}{{ ", " if not loop.last }}{% endfor -%}
             )) as bodies
-            {%- if is_adding() %},
-            bool_or(
-                batch_id <= {{ var("last_batch") }} and occurred_at <= timestamptz '{{ var("last_as_of") }}'
-            ) as is_known
-            {%- endif %}
         from rivals
         group by event_id
     ),
@@ -89,7 +102,7 @@
         inner join told using (event_id)
         {% if is_adding() -%}
             -- the same said again is no news
-            where body_count > 1 or not is_known
+            where body_count > 1 or event_id not in (select event_id from known)
         {% endif -%}
         qualify row_number() over (partition by event_id order by occurred_at desc, canonical_text desc) = 1
     )
