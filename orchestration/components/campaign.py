@@ -48,7 +48,10 @@ class CampaignComponent(dg.Component):
         job = dg.define_asset_job(
             campaign.name,
             selection=dg.AssetSelection.assets(assets),
-            description=f"{campaign.description} Rehearse shows who would get it and sends nothing.",
+            description=(
+                f"{campaign.description}\n\n**Materialize all** rehearses: it shows who would get it, and what it says, "
+                "and sends nothing. To draft or send, choose **Open launchpad** under the arrow beside it and change `action`."
+            ),
             config={"ops": {_op(campaign): {"config": {"action": "rehearse"}}}},
         )
         return dg.Definitions(assets=[assets], jobs=[job], schedules=_schedules(campaign, job))
