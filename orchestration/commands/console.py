@@ -1,6 +1,7 @@
 """What the commands share: an error of ours is its message, not a traceback."""
 
 import logging
+import signal
 import sys
 from collections.abc import Callable
 
@@ -8,13 +9,18 @@ from orchestration.core.errors import PennypostError
 
 
 def command(main: Callable[[], None]) -> None:
-    """Run a command: exit 1 and its message for a PennypostError."""
+    """Run a command: exit 1 and its message for a PennypostError. Ctrl-C and SIGTERM end it in order, its processes too."""
+    # set here, since a shell starts what it runs in the background with SIGINT ignored
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("orchestration").setLevel(logging.INFO)
     try:
         main()
     except PennypostError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
 

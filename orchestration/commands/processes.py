@@ -111,7 +111,6 @@ def still_there(process: subprocess.Popen, log: Path) -> None:
 
 def until_interrupted(look: Callable[[], None]) -> None:
     """Call `look` every second until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         while True:
             look()

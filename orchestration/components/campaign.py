@@ -14,7 +14,7 @@ import dagster as dg
 import pydantic
 from pydantic import Field
 
-from orchestration.components.campaign_run import CampaignRun, run_campaign
+from orchestration.components.campaign_run import CampaignRun, run_campaign, shown_hash
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.planning import Plan
 from orchestration.components.services import Services
@@ -202,9 +202,10 @@ def _audience_metadata(plan: Plan) -> dict[str, Any]:
         "excluded": sum(counts["excluded"].values()),
         "deferred": sum(counts["deferred"].values()),
         "by reason": dg.MetadataValue.md(
-            "| outcome | reason | contacts | meaning |\n|---|---|---|---|\n"
+            "| outcome | contacts | reason |\n|---|---|---|\n"
             + "\n".join(
-                f"| {outcome} | {reason} | {number} | {meanings.get(reason, '')} |" for outcome, reason, number in rows
+                f"| {outcome} | {number} | {f'{reason}: {meanings.get(reason)}' if reason else ''} |"
+                for outcome, reason, number in rows
             )
         ),
         "counts": dg.MetadataValue.json({**counts, "is_written": plan.wave_id is not None}),
@@ -240,7 +241,7 @@ def _draft_metadata(settings: Settings, wave: Wave) -> dict[str, Any]:
         "wave": wave.wave_id,
         "state": wave.state,
         "draft": dg.MetadataValue.url(settings.campaign_url(wave.mailchimp_campaign_id, wave.mailchimp_web_id)),
-        "hash to approve": wave.draft_hash or "",
+        "hash to approve": shown_hash(wave),
         "recipients": wave.counts["recipient"],
     }
 

@@ -93,15 +93,20 @@ def _sample(services: Services, campaign: Campaign, planned: Plan) -> Rendered:
 
 def _approve(services: Services, campaign: Campaign, draft_hash: str, who: str) -> None:
     waiting = services.ledger.waves(campaign.name, ["drafted"])
-    if draft_hash not in [wave.draft_hash for wave in waiting]:
-        hashes = ", ".join(f"{wave.draft_hash} (wave {wave.wave_id})" for wave in waiting) or "none"
+    meant = [wave for wave in waiting if draft_hash in (shown_hash(wave), wave.draft_hash)]
+    if not meant:
+        hashes = ", ".join(f"{shown_hash(wave)} (wave {wave.wave_id})" for wave in waiting) or "none"
         raise StaleApproval(
             f"Campaign {campaign.name} has no draft with the hash {draft_hash}. Waiting for approval: {hashes}. "
             "Look at the draft again and approve the hash it has now."
         )
-    for wave in waiting:
-        if wave.draft_hash == draft_hash:
-            delivery.approve(services.ledger, wave.wave_id, draft_hash, who, services.settings.now())
+    for wave in meant:
+        delivery.approve(services.ledger, wave.wave_id, wave.draft_hash, who, services.settings.now())
+
+
+def shown_hash(wave: Wave) -> str:
+    """A draft's hash as people see and give it: its first 16 digits, since Dagster cuts off the 64."""
+    return (wave.draft_hash or "")[:16]
 
 
 def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, who: str) -> Wave:

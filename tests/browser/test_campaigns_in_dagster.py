@@ -80,7 +80,7 @@ def test_a_rehearsal_says_who_would_get_it_and_sends_nothing(page, pennypost, re
     # the two who were dropped, and perhaps somebody of the demo shop
     expect(page.get_by_role("row", name=re.compile(r"^recipient +([2-9]|\d\d)"))).to_be_visible()
     expect(
-        page.get_by_role("row", name=re.compile(r"^excluded already_sent \d+ has had this campaign"))
+        page.get_by_role("row", name=re.compile(r"^excluded \d+ already_sent: has had this campaign"))
     ).to_be_visible()
     expect(page.get_by_text("none: nothing was written")).to_be_visible()
     expect(page.get_by_text("More from the blog, picked for you").first).to_be_visible()

@@ -2,8 +2,14 @@
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
+
+from orchestration.demo.events import signup_row
+from orchestration.demo.files import json_lines, put
+
+AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
 def test_the_first_run_ends_well_and_tells_what_it_did(weeks):
@@ -134,3 +140,16 @@ def test_a_setting_that_makes_no_sense_is_told_in_one_line(command, env, says):
     assert ran.code == 1
     assert ran.err.startswith(says)
     assert len(ran.err.splitlines()) == 1
+
+
+def test_a_step_that_fails_ends_the_command_at_once_and_says_what_was_wrong(command):
+    with command.warehouse.lock():  # makes the folder that holds the tables, which then can't be one
+        pass
+    command.settings.lake_dir.rmdir()
+    command.settings.lake_dir.write_text("in the way")
+    put(command.settings.landing_dir / "signups" / "a.jsonl", json_lines([signup_row("n-1", AS_OF, "a@mail.test")]))
+    ran = command.once(AS_OF)
+    assert ran.code == 1
+    assert "Job main failed" in ran.err
+    assert str(command.data_dir) in ran.err
+    assert "Traceback" not in ran.err
