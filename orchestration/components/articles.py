@@ -17,16 +17,16 @@ NEED = 10
 
 
 def assign(con: DuckDBPyConnection, wave_id: str, articles: Articles) -> list[list[Card]]:
-    """Fill the temp table `slots (contact_id, slots, filled)` for the contacts of the temp table `due`, and give the cards.
+    """Fill the temp table `slots (contact_id, slots, filled)` for those of the temp table `due` who may get it now.
 
-    `slots` is JSON text such as {"ART1": "c0123abcde"}, `filled` how many there are. The cards come slot by slot.
+    `slots` is JSON text such as {"ART1": "c0123abcde"}, `filled` how many there are. Returns the cards, slot by slot.
     """
     con.execute(
         """
         create or replace temp table candidates as
         select r.contact_id, r.article_id, r.rank
         from lake.marts.recommended_articles as r
-        semi join due using (contact_id)
+        semi join (from due where why_not is null and put_off is null) as readers using (contact_id)
         """
     )
     con.execute("create or replace temp table chosen (article_id varchar, slot integer, place integer)")

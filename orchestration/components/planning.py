@@ -85,15 +85,15 @@ select
     due.entry::bigint as entry,
     case
         when due.why_not is not null then 'excluded'
-        when $minimum > 0 and coalesce(slots.filled, 0) < $minimum then 'excluded'
         when due.put_off is not null then 'deferred'
+        when $minimum > 0 and coalesce(slots.filled, 0) < $minimum then 'excluded'
         when due.is_held_out then 'holdout'
         else 'recipient'
     end as outcome,
     case
         when due.why_not is not null then due.why_not
-        when $minimum > 0 and coalesce(slots.filled, 0) < $minimum then 'no_content'
         when due.put_off is not null then due.put_off
+        when $minimum > 0 and coalesce(slots.filled, 0) < $minimum then 'no_content'
     end as reason,
     due.evidence,
     case when outcome = 'recipient' then due.email end as email,

@@ -1,0 +1,324 @@
+"""Who of a segment gets an email, and who does not and why, from models' tables that the test writes itself."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from orchestration.components.planning import plan
+from orchestration.core.campaign import Articles, Campaign, Reentry, Trigger
+from orchestration.core.errors import CampaignError, NoBuildYet
+from orchestration.resources.ledger import Ledger
+from orchestration.resources.warehouse import Warehouse
+from orchestration.settings import Settings
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+TABLES = """
+create table if not exists lake.marts.contacts (
+    contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar,
+    is_suppressed boolean);
+create table if not exists lake.marts.segment_members (
+    contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
+create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
+create table if not exists lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar);
+create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
+"""
+
+
+class Shop:
+    """A warehouse with a segment in it, and a ledger."""
+
+    def __init__(self, data_dir):
+        env = {"DATA_DIR": str(data_dir), "AS_OF": NOW.isoformat(), "BACKLOG": "send", "QUIET_HOURS": "21-07"}
+        self.settings = Settings.from_env(env)
+        self.warehouse = Warehouse(self.settings)
+        self.ledger = Ledger(self.settings)
+        self.people = []
+
+    def person(self, *, entered_at=NOW, articles=(), segment="new_subscribers", **facts):
+        """One more contact in the segment; gives their id."""
+        contact_id = UUID(int=len(self.people) + 1)
+        standard = {
+            "email": f"p{contact_id.int}@mail.test",
+            "is_subscribed": True,
+            "basis": "consent",
+            "is_suppressed": False,
+        }
+        self.people.append((contact_id, segment, entered_at, articles, standard | facts))
+        return str(contact_id)
+
+    def build(self, number=1):
+        """Write the people there are now into the tables, and record them as a tested build."""
+        contacts, members, recommended, articles = [], [], [], set()
+        for contact_id, segment, entered_at, reading, facts in self.people:
+            contacts.append(
+                [contact_id, facts["email"], "Ada", facts["is_subscribed"], facts["basis"], facts["is_suppressed"]]
+            )
+            members.append([contact_id, segment, f"because of e{contact_id.int}", entered_at])
+            recommended += [[contact_id, rank, article] for rank, article in enumerate(reading, 1)]
+            articles |= set(reading)
+        rows = {
+            "marts.contacts": contacts,
+            "marts.segment_members": members,
+            "marts.recommended_articles": recommended,
+            "intermediate.int_articles": [[a, f"https://shop.test/{a}", f"About {a}", ""] for a in sorted(articles)],
+        }
+        with self.warehouse.writer() as con:
+            con.execute("begin")
+            con.execute(TABLES)
+            for table, values in rows.items():
+                con.execute(f"delete from lake.{table}")
+                if values:
+                    marks = ", ".join(["(" + ", ".join("?" * len(values[0])) + ")"] * len(values))
+                    con.execute(f"insert into lake.{table} values {marks}", [cell for row in values for cell in row])
+            con.execute("commit")
+            self.warehouse.record_build(con, build_id=f"b{number}", build_no=number, as_of=NOW)
+
+    def plan(self, campaign, **changes):
+        settings = replace(self.settings, **changes)
+        return plan(settings, self.ledger, self.warehouse, campaign, who="test", why="a test")
+
+    def decided(self, planned):
+        return {
+            row.contact_id: (row.outcome, row.reason)
+            for batch in self.ledger.recipients(planned.wave_id)
+            for row in batch
+        }
+
+    def send(self, planned, at=NOW):
+        """What delivery does to the ledger in the end."""
+        self.ledger.set_draft(
+            planned.wave_id,
+            audience_hash="a",
+            draft_hash="d",
+            mailchimp_campaign_id="c",
+            mailchimp_web_id=1,
+            mailchimp_segment_id=1,
+            who="test",
+            why="",
+            at=at,
+        )
+        self.ledger.approve(planned.wave_id, "d", "test", at)
+        for state in ("sending", "sent", "settled"):
+            self.ledger.move(planned.wave_id, state, who="test", why="", at=at)
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return Shop(tmp_path)
+
+
+def campaign(**changes):
+    fields = {
+        "name": "welcome",
+        "description": "a test",
+        "segment": "new_subscribers",
+        "trigger": Trigger(when="hand"),
+        "template": "welcome",
+        "subject": "s",
+        "preheader": "p",
+        "priority": 1,
+    }
+    return Campaign(**(fields | changes))
+
+
+def test_each_no_has_its_reason_and_the_counts_add_up(shop):
+    expected = {
+        shop.person(): ("recipient", None),
+        shop.person(is_suppressed=True, is_subscribed=False): ("excluded", "suppressed"),
+        shop.person(email=None, is_subscribed=False): ("excluded", "no_address"),
+        shop.person(is_subscribed=False): ("excluded", "no_consent"),
+        shop.person(basis=None): ("excluded", "no_consent"),
+    }
+    shop.build()
+    planned = shop.plan(campaign())
+    assert shop.decided(planned) == expected
+    assert planned.counts == {
+        "segment_size": 5,
+        "recipient": 1,
+        "holdout": 0,
+        "excluded": {"no_address": 1, "no_consent": 2, "suppressed": 1},
+        "deferred": {},
+    }
+
+
+def test_only_recipients_leave_their_address_in_the_ledger(shop):
+    shop.person()
+    shop.person(is_subscribed=False)
+    shop.build()
+    planned = shop.plan(campaign())
+    rows = [row for batch in shop.ledger.recipients(planned.wave_id) for row in batch]
+    assert [(row.outcome, row.email) for row in rows] == [("recipient", "p1@mail.test"), ("excluded", None)]
+    assert [row.evidence for row in rows] == ["because of e1", "because of e2"]
+
+
+def test_a_first_import_mails_nobody_unless_the_backlog_is_to_be_sent(shop):
+    contact = shop.person(entered_at=NOW)
+    shop.build()
+    planned = shop.plan(campaign(), backlog="record")
+    assert shop.decided(planned) == {contact: ("excluded", "entered_before_start")}
+
+
+def test_who_enters_after_the_start_gets_it(shop):
+    early = shop.person(entered_at=NOW)
+    shop.build()
+    shop.plan(campaign(), backlog="record")
+    late = shop.person(entered_at=NOW + timedelta(hours=1))
+    shop.build(number=2)
+    planned = shop.plan(campaign(), backlog="record", fixed_as_of=NOW + timedelta(hours=2))
+    assert shop.decided(planned) == {early: ("excluded", "entered_before_start"), late: ("recipient", None)}
+
+
+def test_once_is_once(shop):
+    contact = shop.person()
+    shop.build()
+    shop.send(shop.plan(campaign()))
+    planned = shop.plan(campaign(), fixed_as_of=NOW + timedelta(days=400))
+    assert shop.decided(planned) == {contact: ("excluded", "already_sent")}
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(13, ("excluded", "already_sent")), (14, ("recipient", None))])
+def test_a_campaign_with_re_entry_comes_again_after_its_days_and_no_sooner(shop, days, outcome):
+    contact = shop.person()
+    shop.build()
+    again = campaign(reentry=Reentry(after_days=14))
+    shop.send(shop.plan(again))
+    planned = shop.plan(again, fixed_as_of=NOW + timedelta(days=days))
+    assert shop.decided(planned) == {contact: outcome}
+
+
+def test_a_wave_under_way_holds_its_people(shop):
+    contact = shop.person()
+    shop.build()
+    shop.plan(campaign())
+    assert shop.decided(shop.plan(campaign())) == {contact: ("excluded", "already_sent")}
+    other = campaign(name="thanks")
+    assert shop.decided(shop.plan(other)) == {contact: ("deferred", "capped")}
+
+
+def test_a_cancelled_wave_frees_its_people(shop):
+    contact = shop.person()
+    shop.build()
+    planned = shop.plan(campaign())
+    shop.ledger.move(planned.wave_id, "cancelled", who="test", why="", at=NOW)
+    assert shop.decided(shop.plan(campaign())) == {contact: ("recipient", None)}
+
+
+@pytest.mark.parametrize(("hours", "outcome"), [(16, ("recipient", None)), (15.9, ("deferred", "capped"))])
+def test_sixteen_hours_lie_between_two_emails(shop, hours, outcome):
+    contact = shop.person()
+    shop.build()
+    shop.send(shop.plan(campaign()))
+    planned = shop.plan(campaign(name="thanks"), fixed_as_of=NOW + timedelta(hours=hours), quiet_hours=None)
+    assert shop.decided(planned) == {contact: outcome}
+
+
+def test_three_emails_in_seven_days_are_enough(shop):
+    contact = shop.person()
+    shop.build()
+    for number in range(3):
+        at = NOW + timedelta(days=number)
+        shop.send(shop.plan(campaign(name=f"c{number}"), fixed_as_of=at), at)
+    fourth = campaign(name="c3")
+    day_3, day_7 = (shop.plan(fourth, fixed_as_of=NOW + timedelta(days=days)) for days in (3, 7))
+    assert shop.decided(day_3) == {contact: ("deferred", "capped")}
+    assert shop.decided(day_7) == {contact: ("recipient", None)}
+
+
+@pytest.mark.parametrize(
+    ("moment", "outcome"),
+    [
+        ("2026-11-22T20:59:00Z", ("recipient", None)),
+        ("2026-11-22T21:00:00Z", ("deferred", "quiet_hours")),
+        ("2026-11-23T06:59:00Z", ("deferred", "quiet_hours")),
+        ("2026-11-23T07:00:00Z", ("recipient", None)),
+        ("2027-07-01T20:30:00Z", ("deferred", "quiet_hours")),  # 21:30 in a British summer
+    ],
+)
+def test_nobody_is_written_to_at_night_in_london(shop, moment, outcome):
+    contact = shop.person()
+    shop.build()
+    planned = shop.plan(campaign(), fixed_as_of=datetime.fromisoformat(moment))
+    assert shop.decided(planned) == {contact: outcome}
+
+
+def test_a_holdout_is_the_share_it_says_and_the_same_people_every_time(shop):
+    for _ in range(200):
+        shop.person()
+    shop.build()
+    some = campaign(holdout=0.2)
+    first = shop.plan(some)
+    held = {contact for contact, (outcome, _) in shop.decided(first).items() if outcome == "holdout"}
+    assert 20 <= len(held) <= 60
+    shop.ledger.move(first.wave_id, "cancelled", who="test", why="", at=NOW)
+    second = shop.decided(shop.plan(some))
+    assert {contact for contact, (outcome, _) in second.items() if outcome == "holdout"} == held
+
+
+def test_nobody_due_is_written_down_once_and_not_at_every_run(shop):
+    shop.person(is_subscribed=False)
+    shop.build()
+    assert shop.plan(campaign()).wave_id is not None
+    assert shop.plan(campaign()).wave_id is None
+
+
+def test_a_rehearsal_leaves_nothing_behind(shop):
+    shop.person()
+    shop.build()
+    rehearsed = plan(shop.settings, shop.ledger, shop.warehouse, campaign(), who="t", why="t", rehearse=True)
+    assert rehearsed.counts["recipient"] == 1
+    assert rehearsed.wave_id is None
+    assert shop.ledger.waves() == []
+
+
+READING = {"name": "reading", "segment": "treatment_readers", "template": "treatment_reading", "articles": Articles()}
+
+
+def test_each_reader_gets_their_own_articles_and_who_has_too_few_gets_none(shop):
+    tastes = {
+        shop.person(segment="treatment_readers", articles=["a", "b", "c"]): {"a", "b", "c"},
+        shop.person(segment="treatment_readers", articles=["d", "e", "f"]): {"d", "e", "f"},
+        shop.person(segment="treatment_readers", articles=["g"]): set(),
+    }
+    shop.build()
+    planned = shop.plan(campaign(**READING))
+    titles = {card.code: card.article_id for slot in planned.cards for card in slot}
+    rows = [row for batch in shop.ledger.recipients(planned.wave_id) for row in batch]
+    for row in rows:
+        given = {titles[code] for code in row.slots.values()}
+        assert given <= tastes[row.contact_id]
+        assert len(given) >= 2 or (row.outcome, row.reason) == ("excluded", "no_content")
+    assert [row.outcome for row in rows] == ["recipient", "recipient", "excluded"]
+
+
+def test_a_wave_holds_at_most_ten_cards_a_slot_and_serves_as_many_readers_as_it_can(shop):
+    for number in range(60):
+        own = [f"own-{number}-{index}" for index in range(3)]
+        shop.person(segment="treatment_readers", articles=[*own, "popular-1", "popular-2"])
+    shop.build()
+    planned = shop.plan(campaign(**READING))
+    assert max(len(slot) for slot in planned.cards) <= 10
+    assert planned.counts["recipient"] == 60
+
+
+def test_codes_tell_nothing_of_the_article(shop):
+    shop.person(segment="treatment_readers", articles=["hair-loss-1", "hair-loss-2"])
+    shop.build()
+    planned = shop.plan(campaign(**READING))
+    (row,) = next(shop.ledger.recipients(planned.wave_id))
+    assert all(len(code) == 10 and "hair" not in code for code in row.slots.values())
+    assert "hair" not in json.dumps(list(row.slots))
+
+
+def test_a_segment_that_is_no_model_is_told_with_those_that_are(shop):
+    shop.person()
+    shop.build()
+    with pytest.raises(CampaignError, match="no segment 'nobody'.*new_subscribers"):
+        shop.plan(campaign(segment="nobody"))
+
+
+def test_before_the_first_build_there_is_nothing_to_plan_from(shop):
+    with pytest.raises(NoBuildYet, match="make once"):
+        shop.plan(campaign())
