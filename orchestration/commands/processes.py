@@ -51,6 +51,8 @@ def _end(process: subprocess.Popen) -> None:
 def _die_with_parent() -> None:
     # A Ctrl-C at the terminal is the command's to handle: it ends its children in order.
     os.setpgrp()
+    # A shell starts what it runs in the background with SIGINT ignored; Dagster would then ignore SIGTERM, too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -116,7 +116,7 @@ def test_two_readers_get_different_articles_and_none_that_they_have_read(weeks):
 
 def test_whoever_looks_while_runs_write_sees_no_error_and_no_disagreement(weeks):
     assert weeks.analyst["wrong"] == []
-    assert weeks.analyst["asked"] > 50
+    assert weeks.analyst["asked"] > 30
     assert len(weeks.analyst["builds"]) >= 2
 
 
