@@ -42,12 +42,12 @@ def run(scale: float, rounds: int) -> list[Ratio]:
         for number in range(1, rounds + 1):
             floors.append(side("floor", copy_of(raw, folder / "floor")))
             say(
-                f"  round {number}: hand-written script {_seconds(floors[-1]):.1f} s, slowest statements {top(floors[-1]['nodes'], 5)}"
+                f"  round {number}: hand-written script {_seconds(floors[-1]):.1f} s ({floors[-1]['cpu']:.1f} s of CPU)"
             )
             builds.append(side("build", copy_of(raw, folder / "built"), 0))
             say(
                 f"  round {number}: dbt models {_seconds(builds[-1]):.1f} s (tests {_tests(builds[-1]):.1f} s, "
-                f"with start-up {builds[-1]['wall']:.1f} s), slowest {top(builds[-1]['nodes'], 8)}"
+                f"with start-up {builds[-1]['wall']:.1f} s, {builds[-1]['cpu']:.1f} s of CPU), slowest {top(builds[-1]['nodes'], 8)}"
             )
         say("  comparing the public tables row by row")
         differences = compare(folder / "built", folder / "floor")
@@ -56,8 +56,14 @@ def run(scale: float, rounds: int) -> list[Ratio]:
     floor_time = median(map(_seconds, floors))
     return [
         Ratio("full build: models / hand-written SQL", median(map(_seconds, builds)) / floor_time, LIMIT),
+        # on a machine with other work the processor's time says more than the clock's; dbt's own is in it here
         Ratio(
-            "full build: models and data tests / hand-written SQL (told only)",
+            "full build: CPU of models, data tests and dbt / hand-written SQL",
+            median(build["cpu"] for build in builds) / median(one["cpu"] for one in floors),
+            LIMIT,
+        ),
+        Ratio(
+            "full build: models and data tests / hand-written SQL",
             median(_seconds(build) + _tests(build) for build in builds) / floor_time,
             LIMIT,
         ),
@@ -100,7 +106,7 @@ def compare(built: Path, floor: Path) -> list[str]:
             say(f"    {table}: {counts[0]:,} rows")
             if counts[0] != counts[1] or counts[2] or counts[3]:
                 differences.append(
-                    f"{table}: {counts[0]} rows and {counts[1]}; {counts[2]} only in the models', {counts[3]} only in the script's"
+                    f"{table}: {counts[0]} rows and {counts[1]}; {counts[2]} only the models', {counts[3]} only the script's"
                 )
     return differences
 
@@ -116,7 +122,7 @@ def _tests(figures: dict) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="1 is 1,000,000 contacts (default)")
-    parser.add_argument("--rounds", type=int, default=2, help="runs of each side, by turns (default 2)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each side, by turns (default 3)")
     arguments = parser.parse_args()
     for ratio in run(arguments.scale, arguments.rounds):
         print(ratio.told())

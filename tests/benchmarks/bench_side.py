@@ -32,7 +32,8 @@ class Ratio:
 
     def told(self) -> str:
         sign = "≤" if self.at_most else "≥"
-        return f"{self.name:<66} {self.value:7.2f} {self.unit:<3} limit {sign} {self.limit:g}  {'met' if self.is_met else 'MISSED'}"
+        verdict = "met" if self.is_met else "MISSED"
+        return f"{self.name:<66} {self.value:7.2f} {self.unit:<3} limit {sign} {self.limit:g}  {verdict}"
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def side(name: str, data_dir: Path, *arguments: object) -> dict:
 
 
 def copy_of(warehouse: Path, target: Path) -> Path:
-    """A second warehouse with the same data. Its Parquet files are the same files (they are never changed), the catalogue is a copy."""
+    """A second warehouse with the same data: the same Parquet files (they are never changed), and a copy of the catalogue."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(warehouse / "lake", target / "lake", copy_function=os.link)
     shutil.copytree(warehouse / "keys", target / "keys")

@@ -155,7 +155,9 @@ def _at(first: int, total: int) -> str:
     within = f"{AS_OF.isoformat()}"
     return f"""
         case when {first} = 0
-            then timestamptz '{within}' - interval 1 year + (i / {total}.0 * 31536000 - 5400 * {_draw("at", "i")}) * interval 1 second
+            then
+                timestamptz '{within}' - interval 1 year
+                + (i / {total}.0 * 31536000 - 5400 * {_draw("at", "i")}) * interval 1 second
             else timestamptz '{within}' + ({_draw("at", "i")} * 1700) * interval 1 second
         end"""
 
@@ -227,10 +229,11 @@ def _write_orders(con, name: str, first: int, last: int, size: Size) -> None:
         states as (
             select *, 1 as step, 'processing' as status, placed_at as occurred_at, 0 as refunded from placed
             union all
-            select *, 2, ends, {"placed_at + interval 1 second * (hash(i, 'done') % 172800)" if first == 0 else "placed_at + interval 30 second"}, 0
+            select *, 2, ends, placed_at + interval 1 second * {"(hash(i, 'done') % 172800)" if first == 0 else "30"}, 0
             from placed
             union all
-            select *, 3, ends, placed_at + interval {"9 day" if first == 0 else "60 second"}, (subtotal / 2)::decimal(18, 2) from placed
+            select *, 3, ends, placed_at + interval {"9 day" if first == 0 else "60 second"}, (subtotal / 2)::decimal(18, 2)
+            from placed
             where is_refunded
         )
         select
@@ -276,7 +279,10 @@ def _write_signups(con, name: str, first: int, last: int, size: Size) -> None:
             select
                 i,
                 time_bucket(interval 1 millisecond, {_at(first, size.signups)}) as occurred_at,
-                case when i < {size.of(800_000)} then i else floor({_draw("who", "i")} * {size.of(800_000)})::bigint end as person,
+                case
+                    when i < {size.of(800_000)} then i
+                    else floor({_draw("who", "i")} * {size.of(800_000)})::bigint
+                end as person,
                 case
                     when i < {size.of(800_000)} then 'subscribe'
                     when {_draw("action", "i")} < 0.3 then 'unsubscribe'
@@ -296,17 +302,26 @@ def _write_signups(con, name: str, first: int, last: int, size: Size) -> None:
             former.address_id as previous_address_id,
             case when is_change then 'update_preferences' else "action" end as "action",
             'newsletter_form' as source,
-            case when "action" = 'subscribe' and not is_change then case when i % 4 = 0 then 'soft_opt_in' else 'consent' end end as basis,
+            case
+                when "action" = 'subscribe' and not is_change
+                    then case when i % 4 = 0 then 'soft_opt_in' else 'consent' end
+            end as basis,
             'newsletter-2026-01' as wording_version,
             '{SHOP}/' as source_url,
             case when i % 3 > 0 then 'Name' || (i % 500) end as first_name,
             case when i % 5 = 0 then ['skin', 'hair'] else [] end as interests,
-            case when {_draw("profiling", "i")} < 0.6 then true when {_draw("profiling", "i")} < 0.7 then false end as profiling_consent,
+            case
+                when {_draw("profiling", "i")} < 0.6 then true
+                when {_draw("profiling", "i")} < 0.7 then false
+            end as profiling_consent,
             case when {_draw("health", "i")} < 0.3 then true end as health_consent,
             {_draw("signup tracking", "i")} < 0.8 as tracking_consent,
             i % 100 = 0 as is_professional,
             true as age_18_confirmed,
-            case when {_draw("signup visitor", "i")} < 0.5 and person < {size.visitors} then 'visitor-' || printf('%016x', hash(person, 'visitor')) end as visitor_id,
+            case
+                when {_draw("signup visitor", "i")} < 0.5 and person < {size.visitors}
+                    then 'visitor-' || printf('%016x', hash(person, 'visitor'))
+            end as visitor_id,
             {"(i / " + str(size.signups) + ".0)" if first == 0 else "0.0"} as position
         from said
         inner join people
@@ -322,7 +337,7 @@ def _repeat(con, source: str, name: str, *, one_in: int) -> None:
         f"""
         insert into {name}_{source} by name
         select * replace (
-            case when hash(event_id, 'conflict') % 10 = 0 then occurred_at + interval 1 second else occurred_at end as occurred_at,
+            occurred_at + interval 1 second * (hash(event_id, 'conflict') % 10 = 0)::int as occurred_at,
             least(position + 0.02, 1) as position
         )
         from {name}_{source}
