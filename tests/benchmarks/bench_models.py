@@ -47,7 +47,8 @@ def run(scale: float, rounds: int) -> list[Ratio]:
             builds.append(side("build", copy_of(raw, folder / "built"), 0))
             say(
                 f"  round {number}: dbt models {_seconds(builds[-1]):.1f} s (tests {_tests(builds[-1]):.1f} s, "
-                f"with start-up {builds[-1]['wall']:.1f} s, {builds[-1]['cpu']:.1f} s of CPU), slowest {top(builds[-1]['nodes'], 8)}"
+                f"with start-up {builds[-1]['wall']:.1f} s, {builds[-1]['cpu']:.1f} s of CPU), "
+                f"slowest {top(builds[-1]['nodes'], 8)}"
             )
         say("  comparing the public tables row by row")
         differences = compare(folder / "built", folder / "floor")
