@@ -60,7 +60,7 @@ def _launch(page: Page, pennypost, action: str) -> None:
     """Through the Launchpad, and wait for the run to succeed."""
     page.goto(f"{pennypost.ui}/{JOB}")
     page.get_by_role("button", name="Materialize all").locator("xpath=following::button[1]").click()
-    page.get_by_text("Open launchpad").click()
+    page.get_by_role("menuitem", name="Open launchpad").click()
     editor = page.locator(".CodeMirror").filter(has_text="launch_treatment_reading")
     expect(editor).to_contain_text("action: rehearse")  # whoever changes nothing sends nothing
     editor.evaluate(
@@ -105,7 +105,7 @@ def test_launched_to_send_each_reader_finds_their_own_articles_in_their_inbox(pa
 
 
 def test_the_outbox_lists_the_campaign_and_shows_the_email_as_its_reader_sees_it(page, pennypost, readers):
-    [email] = pennypost.wait_for_emails_to("lena.reader@mail.test", 1)
+    [email] = pennypost.wait_for_emails_to("lena.reader@mail.test", 1, seconds=5)
     page.goto(pennypost.outbox)
     page.get_by_role("link", name=email["subject"]).first.click()
     page.get_by_text("lena.reader@mail.test").first.click()
