@@ -35,9 +35,13 @@
                 and occurred_at <= {{ as_of() }}
         ),
 
-        -- ids are looked up in a narrow column; where none is known, which is usual, nothing of the past is read beyond it
+        -- ids are looked up in a narrow column; where none is known, which is usual, nothing of the past is read beyond it. The
+        -- times of their bodies tell which files hold them: most repeats come soon after
         known as materialized (
-            select event_id from {{ this }}
+            select
+                event_id,
+                unnest(list_append(list_transform(bodies, lambda body: body.occurred_at), occurred_at)) as occurred_at
+            from {{ this }}
             where event_id in (select event_id from news)
         ),
 
@@ -49,6 +53,7 @@
                 batch_id <= {{ var("last_batch") }}
                 and occurred_at <= timestamptz '{{ var("last_as_of") }}'
                 and event_id in (select event_id from known)
+                and occurred_at in (select occurred_at from known)
         ),
     {% else %}
         -- all of the past is not kept in memory, but read once to find what came twice, and once more for the columns that stay
@@ -119,7 +124,13 @@
 {% macro get_incremental_add_events_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) %}
     delete from {{ arg_dict["target_relation"] }}
-    where event_id in (select event_id from {{ arg_dict["temp_relation"] }} where body_count > 1);
+    where
+        event_id in (select event_id from {{ arg_dict["temp_relation"] }} where body_count > 1)
+        -- the times of all its bodies, the one now beaten among them, spare most files
+        and occurred_at in (
+            select unnest(bodies).occurred_at from {{ arg_dict["temp_relation"] }}
+            where body_count > 1
+        );
 
     insert into {{ arg_dict["target_relation"] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict["temp_relation"] }}
