@@ -44,6 +44,17 @@ with claims as (
     group by all
 ),
 
+-- Mailchimp's own no, which holds for every campaign until the person says something newer
+refusals as (
+    select
+        contact_id::uuid as contact_id,
+        arg_max(reason, planned_as_of) as reason,
+        max(planned_as_of) as refused_at
+    from history
+    where outcome = 'excluded' and starts_with(reason, 'mailchimp_')
+    group by all
+),
+
 members as (
     select contact_id, reason as evidence, entered_at
     from lake.marts.segment_members
@@ -60,6 +71,7 @@ select
         when contacts.is_suppressed then 'suppressed'
         when contacts.email is null then 'no_address'
         when not contacts.is_subscribed or contacts.basis is null then 'no_consent'
+        when refusals.refused_at >= consents.last_answered_at then refusals.reason
         when members.entered_at <= $started_at then 'entered_before_start'
         when claims.is_open_here then 'already_sent'
         when claims.entries > 0 and ($reentry_days is null or claims.last_here > $now - to_days($reentry_days))
@@ -76,7 +88,9 @@ select
     ('0x' || left(sha256($campaign || members.contact_id::varchar), 13))::bigint / 16.0 ** 13 < $holdout as is_held_out
 from members
 join lake.marts.contacts as contacts using (contact_id)
+left join lake.intermediate.int_consents as consents using (contact_id)
 left join claims using (contact_id)
+left join refusals using (contact_id)
 """
 
 _OUTCOMES = """

@@ -30,6 +30,7 @@ HISTORY = pa.schema(
         ("campaign", pa.string()),
         ("entry", pa.int64()),
         ("outcome", pa.string()),
+        ("reason", pa.string()),
         ("planned_as_of", UTC_TIMESTAMP),
         ("sent_at", UTC_TIMESTAMP),
         ("wave_state", pa.string()),
@@ -38,11 +39,8 @@ HISTORY = pa.schema(
 )
 # "not indexed": by the index the rows would be read in an order that jumps about in the file.
 _HISTORY_SQL = f"""
-    select contact_id, entry, outcome, released, wave_id from recipients not indexed where {CLAIMED}
-    union all
-    select contact_id, entry, outcome, released, wave_id from (
-        select contact_id, entry, outcome, released, wave_id, max(rowid)
-        from recipients where outcome = 'deferred' group by campaign, contact_id)
+    select contact_id, entry, outcome, reason, released, wave_id from recipients not indexed
+    where {CLAIMED} or (outcome = 'excluded' and dropped_from is not null)
 """
 _INSERT = """
     insert into recipients (wave_id, campaign, change_id, released, contact_id, entry, outcome, reason, evidence, email,
@@ -74,17 +72,17 @@ class Planning:
         return found or at.astimezone(UTC)
 
     def history(self) -> pa.RecordBatchReader:
-        """Every live claim of every campaign, and each contact's last deferral: what the planning query must know.
+        """Every live claim of every campaign, and everybody who was taken out of a wave: what the planning query must know.
 
-        Columns: contact_id, campaign, entry, outcome (recipient, holdout, deferred), planned_as_of, sent_at (null until
-        sent), wave_state, released. Can be read once, from any thread; make a table of it to use it twice. It is the
-        state before this planning wrote anything.
+        Columns: contact_id, campaign, entry, outcome (recipient, holdout, excluded), reason, planned_as_of, sent_at (null
+        until sent), wave_state, released. Can be read once, from any thread; make a table of it to use it twice. It is
+        the state before this planning wrote anything.
         """
         return pa.RecordBatchReader.from_batches(HISTORY, self._history_batches(wave_facts(self._reading)))
 
     def _history_batches(self, facts: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         for rows in fetch_many(self._reading, _HISTORY_SQL):
-            contact_ids, entries, outcomes, released, wave_ids = zip(*rows, strict=True)
+            contact_ids, entries, outcomes, reasons, released, wave_ids = zip(*rows, strict=True)
             spread = Spread(wave_ids, facts)
             yield pa.record_batch(
                 [
@@ -92,6 +90,7 @@ class Planning:
                     spread.of("campaign", pa.string()),
                     pa.array(entries, pa.int64()),
                     pa.array(outcomes, pa.string()),
+                    pa.array(reasons, pa.string()),
                     spread.of("as_of", UTC_TIMESTAMP),
                     spread.of("sent_at", UTC_TIMESTAMP),
                     spread.of("state", pa.string()),

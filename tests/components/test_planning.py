@@ -23,6 +23,7 @@ create table if not exists lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
 create table if not exists lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar);
+create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
 """
 
@@ -45,22 +46,25 @@ class Shop:
             "is_subscribed": True,
             "basis": "consent",
             "is_suppressed": False,
+            "answered_at": NOW,
         }
         self.people.append((contact_id, segment, entered_at, articles, standard | facts))
         return str(contact_id)
 
     def build(self, number=1):
         """Write the people there are now into the tables, and record them as a tested build."""
-        contacts, members, recommended, articles = [], [], [], set()
+        contacts, consents, members, recommended, articles = [], [], [], [], set()
         for contact_id, segment, entered_at, reading, facts in self.people:
             contacts.append(
                 [contact_id, facts["email"], "Ada", facts["is_subscribed"], facts["basis"], facts["is_suppressed"]]
             )
+            consents.append([contact_id, facts["answered_at"]])
             members.append([contact_id, segment, f"because of e{contact_id.int}", entered_at])
             recommended += [[contact_id, rank, article] for rank, article in enumerate(reading, 1)]
             articles |= set(reading)
         rows = {
             "marts.contacts": contacts,
+            "intermediate.int_consents": consents,
             "marts.segment_members": members,
             "marts.recommended_articles": recommended,
             "intermediate.int_articles": [[a, f"https://shop.test/{a}", f"About {a}", ""] for a in sorted(articles)],
@@ -196,6 +200,22 @@ def test_a_wave_under_way_holds_its_people(shop):
     assert shop.decided(shop.plan(campaign())) == {contact: ("excluded", "already_sent")}
     other = campaign(name="thanks")
     assert shop.decided(shop.plan(other)) == {contact: ("deferred", "capped")}
+
+
+def test_whom_mailchimp_refused_is_not_tried_again_until_they_say_something_newer(shop):
+    refused = shop.person(answered_at=NOW - timedelta(days=1))
+    other = shop.person()
+    shop.build()
+    first = shop.plan(campaign())
+    shop.ledger.drop_recipients(first.wave_id, [(refused, "mailchimp_refused")])
+    shop.send(first)
+    hours = {"fixed_as_of": NOW + timedelta(hours=17), "quiet_hours": None}
+    again = shop.decided(shop.plan(campaign(name="thanks"), **hours))
+    assert again == {refused: ("excluded", "mailchimp_refused"), other: ("recipient", None)}
+    shop.people[0][-1]["answered_at"] = NOW + timedelta(hours=1)
+    shop.build(number=2)
+    anew = shop.decided(shop.plan(campaign(), **hours))
+    assert anew == {refused: ("recipient", None), other: ("excluded", "already_sent")}
 
 
 def test_a_cancelled_wave_frees_its_people(shop):

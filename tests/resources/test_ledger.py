@@ -149,11 +149,18 @@ def test_planning_is_rolled_back_on_any_error(ledger):
     assert ledger.waves() == []
 
 
-def test_history_is_what_was_claimed_before_and_not_what_is_being_written(ledger):
+def test_history_is_who_was_claimed_or_taken_out_before_and_not_what_is_being_written(ledger):
     first = plan(
-        ledger, [member(1), member(2, "holdout"), member(3, "deferred", "capped"), member(4, "excluded", "no_consent")]
+        ledger,
+        [
+            member(1),
+            member(2, "holdout"),
+            member(3, "deferred", "capped"),
+            member(4, "excluded", "no_consent"),
+            member(6),
+        ],
     )
-    plan(ledger, [member(3, "deferred", "quiet_hours")], a_wave(at=AT + timedelta(hours=1)))
+    ledger.drop_recipients(first, [(contact(6), "mailchimp_refused")])
     sending(ledger, first)
     ledger.move(first, "sent", who="test", why="sent", at=AT + timedelta(hours=2))
     freed = plan(ledger, [member(5)], a_wave("treatment_reading"))
@@ -166,10 +173,10 @@ def test_history_is_what_was_claimed_before_and_not_what_is_being_written(ledger
     assert told == [
         (contact(1), "recipient", timedelta(0), "sent"),
         (contact(2), "holdout", timedelta(0), "sent"),
-        (contact(3), "deferred", timedelta(hours=1), "planned"),
+        (contact(6), "excluded", timedelta(0), "sent"),
     ]
-    assert rows[0]["sent_at"] == AT + timedelta(hours=2)
-    assert rows[2]["sent_at"] is None
+    assert [r["reason"] for r in rows] == [None, None, "mailchimp_refused"]
+    assert {r["sent_at"] for r in rows} == {AT + timedelta(hours=2)}
 
 
 def test_a_wave_moves_only_as_it_may_and_every_move_is_told(ledger):
