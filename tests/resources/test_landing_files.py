@@ -303,6 +303,22 @@ def test_a_parquet_time_without_an_offset_is_a_reject(shop):
     assert shop.reasons() == ["occurred_at: '2026-11-01 10:11:00' is not a time with an offset"]
 
 
+def test_a_nul_character_is_a_reject_in_csv_and_in_parquet_too(shop):
+    shop.drop("products/a.csv", "sku,name,url,price,currency,in_stock\nA,n\0,u,1,GBP,true\nB,n\\u0000,u,1,GBP,true\n")
+    parquet(
+        shop,
+        "products/b.parquet",
+        "select unnest(['C', 'D' || chr(0)]) as sku, 'n' as name, 'u' as url, 1 as price, 'GBP' as currency, true as in_stock",
+    )
+    shop.ingest()
+    assert shop.rows("select sku from raw.products order by 1") == [("C",)]
+    assert [(line, reason) for line, reason, _ in shop.rejects()] == [
+        (2, "the line holds a NUL character"),
+        (3, "the line holds a NUL character"),
+        (2, "the row holds a NUL character"),
+    ]
+
+
 def test_a_parquet_file_that_is_none_is_one_reject(shop):
     shop.drop("products/a.parquet", b"PAR1 and then nothing")
     shop.ingest()

@@ -216,6 +216,9 @@ NO_ROWS = [
     (b'"text"', "the line is not a JSON object"),
     (b'{"event_id": "\xff\xfe"}', "the line is not UTF-8"),
     (b"\x00\x01\x02", "the line is not JSON"),
+    (b'{"event_id": "a\\u0000"}', "the line holds a NUL character"),
+    (b'{"event_id": "a\\\\\\u0000"}', "the line holds a NUL character"),
+    (b'{"event_id": "a\\\\u0000"}', "occurred_at: missing"),
     (b'{"event_id": "1", "event_id": "2"}', "a field is there twice"),
     (b"{}", "event_id: missing"),
     (b"[" * 5000 + b"]" * 5000, "the line is not a JSON object"),
@@ -229,6 +232,20 @@ def test_a_line_that_is_no_row_is_kept_byte_for_byte_and_the_rest_goes_in(shop, 
     report = shop.ingest()
     assert shop.rejects() == [(number, reason, line) for number, (line, reason) in enumerate(NO_ROWS, 2)]
     assert report.per_source["article_views"].rows_landed == 2
+
+
+def test_a_field_may_have_any_name(shop, rows):
+    shop.drop("article_views/a.jsonl", [rows.view(**{"it's\n": 1, "": 2, 'a"b': 3})])
+    shop.drop("article_views/b.jsonl", [rows.view(**{"it's": 1, "x'; drop table raw.products; --": 2})])
+    report = shop.ingest()
+    assert report.per_source["article_views"].unknown_fields == {
+        "it's\n": 1,
+        "": 1,
+        'a"b': 1,
+        "it's": 1,
+        "x'; drop table raw.products; --": 1,
+    }
+    assert shop.rows("select count(*) from raw.products") == [(0,)]
 
 
 def test_an_unknown_field_may_be_nested_as_deep_as_it_likes(shop, rows):
