@@ -22,8 +22,11 @@ BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20
 AHEAD = 16
 BOM = b"\xef\xbb\xbf"
+# No text of a shop has a NUL in it, and one in a table fails every later small insert into DuckLake's catalogue (ducklake 1.0).
+NUL = rb"\x00|(^|[^\\])(\\\\)*\\u0000"
 LINE_FEED = ord("\n")
 OPENING_BRACE = ord("{")
+BACKSLASH = ord("\\")
 
 LINES = pa.schema(
     [("landing_file", pa.dictionary(pa.int32(), pa.string())), ("line", pa.int64()), ("text", pa.large_string())]
@@ -161,34 +164,43 @@ def _split(blocks: Iterator[bytes], reading: Reading) -> Iterator[pa.RecordBatch
         if not end:
             waiting.append(block)
             continue
-        batch, number = _batch(b"".join([*waiting, memoryview(block)[:end]]), number, reading)
+        batch, number = _batch([*waiting, memoryview(block)[:end]], number, reading)
         waiting = [block[end:]]
         yield batch
     last = b"".join(waiting)
     if reading.is_cut:
         reading.reject(number + 1, "the gzip file is cut short here", last)
     elif last:
-        yield _batch(last, number, reading)[0]
+        yield _batch([last], number, reading)[0]
 
 
-def _batch(text: bytes, before: int, reading: Reading) -> tuple[pa.RecordBatch, int]:
-    """The non-blank lines of `text`, which follow line `before`, and the number of its last line.
+def _batch(pieces: list[bytes | memoryview], before: int, reading: Reading) -> tuple[pa.RecordBatch, int]:
+    """The non-blank lines of a text in pieces, which follow line `before`, and the number of its last line.
 
-    The lines are slices of `text`, not copies, so each keeps its line feed.
+    The lines are slices of one buffer, not copies, so each keeps its line feed. All memory is Arrow's own: DuckDB lets go of a
+    batch in a thread of its own, and memory that is Python's has to wait for the interpreter's lock then, which the thread that
+    runs the next statement may hold while it waits for that thread (duckdb 1.5.5, seen as a hang).
     """
+    text = _own_memory(pieces)
     letters = np.frombuffer(text, dtype=np.uint8)
     ends = np.flatnonzero(letters == LINE_FEED) + 1
-    if not len(ends) or ends[-1] < len(text):
-        ends = np.append(ends, len(text))
-    offsets = np.concatenate([[0], ends])
-    raw = pa.Array.from_buffers(pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
-    numbers = pa.array(np.arange(before + 1, before + 1 + len(ends)))
-    if reading.file.format != "csv" and not (letters[offsets[:-1]] == OPENING_BRACE).all():
+    if not len(ends) or ends[-1] < len(letters):
+        ends = np.append(ends, len(letters))
+    offsets = pa.allocate_buffer(8 * (len(ends) + 1))
+    bounds = np.frombuffer(offsets, dtype=np.int64)
+    bounds[0] = 0
+    bounds[1:] = ends
+    raw = pa.Array.from_buffers(pa.large_binary(), len(ends), [None, offsets, text])
+    numbers = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), len(ends)), start=before)
+    if reading.file.format != "csv" and not (letters[bounds[:-1]] == OPENING_BRACE).all():
         is_text = pc.invert(pc.match_substring_regex(raw, rb"^[ \t\r\v\f]*\n?$"))
         raw, numbers = raw.filter(is_text), numbers.filter(is_text)
-    if len(text) > LONGEST_LINE:
+    if len(letters) > LONGEST_LINE:
         is_long = pc.greater(pc.binary_length(raw), LONGEST_LINE)
         raw, numbers = _set_aside(raw, numbers, is_long, "the line is longer than 16 MB", reading)
+    if letters.min() == 0 or (letters == BACKSLASH).any():
+        has_nul = pc.match_substring_regex(raw, b"\0" if reading.file.format == "csv" else NUL)
+        raw, numbers = _set_aside(raw, numbers, has_nul, "the line holds a NUL character", reading)
     try:
         lines = raw.cast(pa.large_string())
     except pa.ArrowInvalid:
@@ -199,6 +211,16 @@ def _batch(text: bytes, before: int, reading: Reading) -> tuple[pa.RecordBatch, 
         pa.repeat(pa.scalar(0, pa.int32()), len(lines)), pa.array([reading.file.path])
     )
     return pa.record_batch([names, numbers, lines], schema=LINES), before + len(ends)
+
+
+def _own_memory(pieces: list[bytes | memoryview]) -> pa.Buffer:
+    buffer = pa.allocate_buffer(sum(map(len, pieces)))
+    view = memoryview(buffer).cast("B")
+    start = 0
+    for piece in pieces:
+        view[start : start + len(piece)] = piece
+        start += len(piece)
+    return buffer
 
 
 def _set_aside(

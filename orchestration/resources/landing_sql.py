@@ -24,12 +24,12 @@ def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]
     rule. `note` has a side effect, which also keeps DuckDB from moving the filter below the parsing and so parsing once for
     each condition. Parameters: $key, $batch_id, $ingested_at.
     """
-    said = ", ".join(_said(field, usual) for field in source.fields)
-    lists = "".join(
-        f", try(json_transform({field.name}_text, {_text(_items(field))})) as {field.name}_said"
-        for field in source.fields
-        if field.kind in ("texts", "structs")
+    places = list(dict.fromkeys([*usual, *(field.name for field in source.fields)]))
+    by_name = "[" + ", ".join(f"map_extract_value(said, {_text(name)})" for name in places) + "]"
+    said = ", ".join(
+        f"contents[{places.index(field.name) + 1}] as {field.name}{_stage(field)}" for field in source.fields
     )
+    looked = "".join(", " + look for field in source.fields if (look := _look(field)))
     typed = ", ".join(f"{_cast(field)} as {field.name}" for field in source.fields)
     names = [name for name, _ in source.columns()]
     return f"""
@@ -38,18 +38,20 @@ def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]
         parsed as (
             select landing_file, line, text, {original} as original, {PARSE} as said from {relation}
         ),
-        shaped as (
-            select *, map_keys(said) as keys, map_values(said) as contents,
-                coalesce(map_keys(said) = {_texts(usual)}, false) as is_usual
-            from parsed
+        shaped as (select *, map_keys(said) as keys from parsed),
+        found as (
+            select *, coalesce(keys = {_texts(usual)}, false) as is_usual,
+                case when is_usual then map_values(said) else {by_name} end as contents
+            from shaped
         ),
-        fields as (select landing_file, line, text, original, said, keys, is_usual, {said} from shaped),
-        listed as (select *{lists} from fields),
-        typed as (select *, {typed}, is_usual and {_plain(source)} as is_plain from listed),
+        fields as (select landing_file, line, text, original, said, keys, is_usual, {said} from found),
+        looked as (select *{looked} from fields),
+        typed as (select *, {typed} from looked),
+        plain as (select *, is_usual and {_plain(source)} as is_plain from typed),
         noted as (
             select *,
                 case when is_plain then true else note(landing_file, line, {reason_sql(source)}, original, keys) end as lands
-            from typed
+            from plain
         )
         select {", ".join(_column(source, name) for name in names)}
         from noted
@@ -62,14 +64,19 @@ def usual_sql(relation: str) -> str:
     return f"select mode(map_keys({PARSE})) from {relation}"
 
 
-def _said(field: Field, usual: list[str]) -> str:
-    """What a row says in a field: found by its place where the row is a usual one, else by its name."""
+def _stage(field: Field) -> str:
+    """A list arrives as JSON, which is parsed one step later."""
+    return "_text" if field.kind in ("texts", "structs") else "_said"
+
+
+def _look(field: Field) -> str | None:
+    """What is looked at once because both the cast and the tests need it."""
     name = field.name
-    place = f"contents[{usual.index(name) + 1}]" if name in usual else "null"
-    said = f"case when is_usual then {place} else map_extract_value(said, '{name}') end"
     if field.kind in ("texts", "structs"):
-        return f"{said} as {name}_text"
-    return f"{said} as {name}_said"
+        return f"try(json_transform({name}_text, {_text(_items(field))})) as {name}_said"
+    if field.kind == "email":
+        return f"regexp_full_match({name}_said, '{PLAIN_ADDRESS}') as {name}_is_plain"
+    return None
 
 
 def _items(field: Field) -> str:
@@ -92,9 +99,13 @@ def _plain(source: Source) -> str:
 def _plain_field(field: Field, said: str) -> str:
     match field.kind:
         case "instant":
-            return f"{_cast(field)} is not null and {said} like '____-__-__T__:__:__%Z'"
+            shape = "____-__-__T__:__:__%"
+            return (
+                f"{field.name} is not null and "
+                f"case when {said} like '{shape}Z' then true else {said} like '{shape}+__:__' end"
+            )
         case "email":
-            return f"regexp_full_match({said}, '{PLAIN_ADDRESS}')"
+            return f"{field.name}_is_plain"
         case "boolean":
             return f"{said} in ('true', 'false')"
         case "country":
@@ -102,7 +113,7 @@ def _plain_field(field: Field, said: str) -> str:
         case "currency":
             return f"regexp_full_match({said}, '[A-Z]{{3}}')"
         case "money" | "integer":
-            return f"{_cast(field)} >= {field.minimum}"
+            return f"{field.name} >= {field.minimum}"
         case "texts":
             return f"len({said}) = len(list_filter({said}, lambda x: {_scalar('x')}))"
         case "structs":
@@ -110,7 +121,7 @@ def _plain_field(field: Field, said: str) -> str:
                 f"x.{part.name} >= {part.minimum}" if part.minimum is not None else _scalar(f"x.{part.name}")
                 for part in field.fields
             )
-            return f"len({said}) = len(list_filter({_cast(field)}, lambda x: {tests}))"
+            return f"len({said}) = len(list_filter({field.name}, lambda x: {tests}))"
     if field.allowed:
         return f"{said} in {field.allowed}"
     return f"{said} <> '' and {_scalar(said)}" if field.kind == "id" else _scalar(said)
@@ -146,7 +157,7 @@ def _cast(field: Field) -> str:
             return f"case {said} when 'true' then true when 'false' then false end"
         case "email":
             normal = f"nullif({normal_address_sql(said)}, '')"
-            return f"case when regexp_full_match({said}, '{PLAIN_ADDRESS}') then {said} else {normal} end"
+            return f"case when {said} is null then null when {field.name}_is_plain then {said} else {normal} end"
         case "id" if not field.required:
             return f"nullif({said}, '')"
         case "structs":

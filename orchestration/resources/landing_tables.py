@@ -13,6 +13,7 @@ from orchestration.core.contracts import Field, Source
 from orchestration.resources.landing_read import LINES, Ahead, Reading, Unreadable, check_steady, lines, sha256
 
 TABLE = "rows_as_json"
+NUL = r"(^|[^\\])(\\\\)*\\u0000"
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -37,8 +38,12 @@ def parquet_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, rea
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         sha256(root, reading.file)  # whether it is there at all, and is what was listed
         raise Unreadable(reading.file, "the file is not Parquet, or damaged") from error
+    nul = f"regexp_matches(text, {_text(NUL)})"
+    for line, original in con.execute(f"select line, encode(text) from {TABLE} where {nul} order by line").fetchall():
+        reading.reject(line, "the row holds a NUL character", original)
+    con.execute(f"delete from {TABLE} where {nul}")
     check_steady(reading.file, (root / reading.file.path).stat())
-    (reading.rows_read,) = con.execute(f"select count(*) from {TABLE}").fetchone()
+    reading.rows_read += con.execute(f"select count(*) from {TABLE}").fetchone()[0]
     return TABLE
 
 
@@ -181,6 +186,8 @@ def _parquet_value(column: str, kind: str, field: Field | None) -> str:
         return f"case {column} when 1 then cast('true' as json) when 0 then cast('false' as json) else to_json({column}) end"
     if kind == "BOOLEAN" or kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "JSON")):
         return f"to_json({column})"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime(timezone('UTC', {column}), '%Y-%m-%dT%H:%M:%S.%fZ')"
     return f"cast({column} as varchar)"
 
 

@@ -215,7 +215,7 @@ NO_ROWS = [
     (b"null", "the line is not a JSON object"),
     (b'"text"', "the line is not a JSON object"),
     (b'{"event_id": "\xff\xfe"}', "the line is not UTF-8"),
-    (b"\x00\x01\x02", "the line is not JSON"),
+    (b"\x00\x01\x02", "the line holds a NUL character"),
     (b'{"event_id": "a\\u0000"}', "the line holds a NUL character"),
     (b'{"event_id": "a\\\\\\u0000"}', "the line holds a NUL character"),
     (b'{"event_id": "a\\\\u0000"}', "occurred_at: missing"),
