@@ -12,6 +12,11 @@ def main() -> None:
     settings = Settings.from_env()
     if settings.uses_sandbox:
         raise SettingsError("MAILCHIMP_API_KEY is not set. To try it without an account: make run.")
+    if settings.sandbox_path.exists():
+        raise SettingsError(
+            f"DATA_DIR={settings.data_dir} has been used with the sandbox: its contacts may be made up, and its campaigns were "
+            "started with a backlog. Set DATA_DIR to a new folder for your own account."
+        )
     prepare(settings)
     wake_instance(settings)
     all_campaigns()  # a campaign file that can't be read is told here, not in a log

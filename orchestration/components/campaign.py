@@ -79,14 +79,15 @@ def _op(campaign: Campaign) -> str:
 
 def _launch(campaign: Campaign) -> type[dg.Config]:
     class Launch(dg.Config):
-        action: Literal["rehearse", "draft", "send"] = Field(
+        action: Literal["rehearse", "draft", "send", "cancel"] = Field(
             default="rehearse",  # whoever only presses a button must not have written to anybody
             description=(
                 "rehearse: show who would get it and what it would say; nothing is written or sent. "
                 "draft: freeze the audience and make the draft in Mailchimp, to be looked at. "
                 "send: the same, and send it"
                 + (". " if campaign.approval == "automatic" else ", once the draft's hash is given under `approve`. ")
-                + "Launched again, it goes on where it was and sends nothing twice."
+                + "Launched again, it goes on where it was and sends nothing twice. "
+                "cancel: take back what was planned or drafted and not sent."
             ),
         )
         approve: str | None = Field(
@@ -165,17 +166,22 @@ def _results(settings: Settings, keys: dict[str, dg.AssetKey], outcome: Campaign
         )
         yield _counts_add_up(keys["audience"], outcome.plan.counts)
     else:
-        waiting = outcome.waves[-1]
-        note = f"nobody new was planned: the draft of wave {waiting.wave_id} waits for approval"
-        yield dg.MaterializeResult(
-            asset_key=keys["audience"], metadata={"wave": waiting.wave_id, "note": note} | taken_up
-        )
-        yield _counts_add_up(keys["audience"], waiting.counts)
+        yield dg.MaterializeResult(asset_key=keys["audience"], metadata={"note": _unplanned(outcome)} | taken_up)
+        if outcome.waves:
+            yield _counts_add_up(keys["audience"], outcome.waves[-1].counts)
     drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
     if drafted:
         yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(settings, drafted[-1]))
     if outcome.sent:
         yield dg.MaterializeResult(asset_key=keys["delivery"], metadata=_delivery_metadata(outcome.sent[-1]))
+
+
+def _unplanned(outcome: CampaignRun) -> str:
+    """Why there is no plan."""
+    waves = ", ".join(wave.wave_id for wave in outcome.waves)
+    if outcome.action == "cancel":
+        return f"cancelled: {waves}" if waves else "there was nothing to cancel"
+    return f"nobody new was planned: the draft of wave {waves} waits for approval"
 
 
 def _counts_add_up(audience: dg.AssetKey, counts: dict[str, Any]) -> dg.AssetCheckResult:

@@ -1,11 +1,11 @@
-"""One launch of a campaign: rehearse, draft or send.
+"""One launch of a campaign: rehearse, draft, send or cancel.
 
 What an earlier launch left half done is taken up first: a wave that was planned is drafted, one that may be sent is sent.
 Then, unless a draft is still waiting for somebody's approval, a new wave is planned for those who are due now.
 """
 
 import logging
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,7 +20,7 @@ from orchestration.resources.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-Action = Literal["rehearse", "draft", "send"]
+Action = Literal["rehearse", "draft", "send", "cancel"]
 # A wave in one of these is somebody's unfinished business.
 UNFINISHED = ("planned", "drafted", "approved", "sending", "sent")
 NOT_BEGUN = ("planned", "drafted", "approved")
@@ -53,6 +53,8 @@ def run_campaign(
     """
     if action == "rehearse":
         return _rehearse(services, campaign, who)
+    if action == "cancel":
+        return _cancel(services, campaign, who)
     if approve is not None:
         _approve(services, campaign, approve, who)
     found = services.ledger.waves(campaign.name, UNFINISHED)
@@ -84,6 +86,16 @@ def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:
     )
     sample = _sample(services, campaign, planned) if planned.has_recipients else None
     return CampaignRun(campaign.name, "rehearse", plan=planned, sample=sample)
+
+
+def _cancel(services: Services, campaign: Campaign, who: str) -> CampaignRun:
+    waves = [
+        delivery.cancel(
+            services.settings, services.ledger, services.gateway, wave.wave_id, who, why="cancelled by hand"
+        )
+        for wave in services.ledger.waves(campaign.name, NOT_BEGUN)
+    ]
+    return CampaignRun(campaign.name, "cancel", waves=waves)
 
 
 def _sample(services: Services, campaign: Campaign, planned: Plan) -> Rendered:
@@ -121,7 +133,9 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
         )
 
     def still(contact_ids: Set[str]) -> set[str]:
-        return still_addressable(services.warehouse, contact_ids)
+        people = (person for batch in services.ledger.recipients(wave.wave_id, "recipient") for person in batch)
+        emails = {person.contact_id: person.email or "" for person in people if person.contact_id in contact_ids}
+        return still_addressable(services.warehouse, emails)
 
     return delivery.resume(
         services.settings,
@@ -135,25 +149,26 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
     )
 
 
-def still_addressable(warehouse: Warehouse, contact_ids: Set[str]) -> set[str]:
-    """Which of these may be written to by what is known at this moment, later than any plan.
+def still_addressable(warehouse: Warehouse, emails: Mapping[str, str]) -> set[str]:
+    """Which contacts (id → address about to be written to) may be written to there, by what is known at this moment.
 
-    That is who was addressable in the last complete build, less who unsubscribed in a file that was ingested since.
+    That is who was addressable at that very address in the last complete build, less who unsubscribed in a file that was
+    ingested since, or in an event that is dated after it.
     """
     build = warehouse.last_build()
     if build is None:
         return set()
-    asked = list(contact_ids)
     with warehouse.reader(at=build.snapshot_id) as con:
         rows = con.execute(
             "select contact_id::varchar, email from lake.marts.contacts "
             "where is_addressable and contact_id in (select unnest($asked::uuid[]))",
-            {"asked": asked},
+            {"asked": list(emails)},
         ).fetchall()
     with warehouse.latest() as con:
         gone = con.execute(
-            "select distinct email from lake.raw.signups where batch_id > ? and \"action\" = 'unsubscribe'",
-            [build.batch_id],
+            "select distinct email from lake.raw.signups "
+            "where \"action\" = 'unsubscribe' and (batch_id > ? or occurred_at > ?)",
+            [build.batch_id, build.as_of],
         ).fetchall()
     refused = {email for (email,) in gone}
-    return {contact_id for contact_id, email in rows if email not in refused}
+    return {contact_id for contact_id, email in rows if email == emails[contact_id] and email not in refused}

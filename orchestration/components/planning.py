@@ -87,7 +87,7 @@ select
     -- chosen by the contact alone, before anything is known of them: the same people in every wave of a campaign
     ('0x' || left(sha256($campaign || members.contact_id::varchar), 13))::bigint / 16.0 ** 13 < $holdout as is_held_out
 from members
-join lake.marts.contacts as contacts using (contact_id)
+left join lake.marts.contacts as contacts using (contact_id)
 left join lake.intermediate.int_consents as consents using (contact_id)
 left join claims using (contact_id)
 left join refusals using (contact_id)
@@ -178,6 +178,8 @@ def plan(
             outcomes = outcomes.to_arrow_table()
             (decisions,) = con.execute(_DECISIONS).fetchone()
             kept = _plan(campaign, wave_id, now, build, outcomes, cards)
+            # counted apart, so that the sums can show somebody the query lost
+            kept.counts["segment_size"] = _segment_size(con, campaign)
             unchanged = before and before[-1].content.get("decisions") == decisions
             if rehearse or (not kept.has_recipients and unchanged):
                 kept = replace(kept, wave_id=None)
@@ -197,6 +199,12 @@ def _check_segment(con: DuckDBPyConnection, campaign: Campaign) -> None:
             f"Campaign {campaign.name}: there is no segment {campaign.segment!r}. "
             f"There are {', '.join(segments())}; a new one is one SQL file under dbt_project/models/segments."
         )
+
+
+def _segment_size(con: DuckDBPyConnection, campaign: Campaign) -> int:
+    return con.execute(
+        "select count(*) from lake.marts.segment_members where segment = ?", [campaign.segment]
+    ).fetchone()[0]
 
 
 def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_at: datetime) -> dict[str, Any]:

@@ -342,3 +342,12 @@ def test_a_segment_that_is_no_model_is_told_with_those_that_are(shop):
 def test_before_the_first_build_there_is_nothing_to_plan_from(shop):
     with pytest.raises(NoBuildYet, match="make once"):
         shop.plan(campaign())
+
+
+def test_a_member_whom_the_contacts_lost_is_still_counted_and_told(shop):
+    contact = shop.person()
+    shop.build()
+    with shop.warehouse.writer() as con:
+        con.execute("delete from lake.marts.contacts")
+        shop.warehouse.record_build(con, build_id="b2", build_no=2, as_of=NOW)
+    assert shop.decided(shop.plan(campaign())) == {contact: ("excluded", "no_address")}

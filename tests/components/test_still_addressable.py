@@ -1,0 +1,58 @@
+"""The second question before a send: may this contact be written to, at this address, by what is known now?"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from orchestration.components.campaign_run import still_addressable
+from orchestration.resources.warehouse import Warehouse
+from orchestration.settings import Settings
+
+AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
+ADA, BEN = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    found = Warehouse(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+    with found.writer() as con:
+        con.execute("create table lake.marts.contacts (contact_id uuid, email varchar, is_addressable boolean)")
+        con.execute(
+            "insert into lake.marts.contacts values (?, 'ada@mail.test', true), (?, 'ben@mail.test', false)", [ADA, BEN]
+        )
+        found.record_build(con, build_id="b1", build_no=1, as_of=AS_OF)
+    return found
+
+
+def unsubscribe(warehouse, *, batch_id, occurred_at):
+    with warehouse.writer() as con:
+        con.execute(
+            'insert into lake.raw.signups (event_id, occurred_at, email, "action", batch_id) '
+            "values ('u1', ?, 'ada@mail.test', 'unsubscribe', ?)",
+            [occurred_at, batch_id],
+        )
+
+
+def test_only_who_was_addressable_in_the_last_build(warehouse):
+    asked = {str(ADA): "ada@mail.test", str(BEN): "ben@mail.test"}
+    assert still_addressable(warehouse, asked) == {str(ADA)}
+
+
+def test_not_at_an_address_that_the_contact_has_left(warehouse):
+    assert still_addressable(warehouse, {str(ADA): "old@mail.test"}) == set()
+
+
+def test_not_who_unsubscribed_in_a_file_that_came_after_the_build(warehouse):
+    unsubscribe(warehouse, batch_id=1, occurred_at=AS_OF - timedelta(days=1))
+    assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == set()
+
+
+def test_not_who_unsubscribed_at_a_time_the_build_had_not_reached(warehouse):
+    unsubscribe(warehouse, batch_id=0, occurred_at=AS_OF + timedelta(seconds=5))
+    assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == set()
+
+
+def test_an_unsubscribe_that_the_build_has_seen_is_the_models_to_judge(warehouse):
+    unsubscribe(warehouse, batch_id=0, occurred_at=AS_OF - timedelta(days=1))
+    assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == {str(ADA)}
