@@ -12,7 +12,7 @@ from orchestration.core.contracts import SOURCES, Source
 from orchestration.core.errors import WarehouseError
 from orchestration.resources.keys import contact_key
 from orchestration.resources.landing_noted import Noted
-from orchestration.resources.landing_read import LINES, Ahead, LandingFile, Reading, lines, sha256
+from orchestration.resources.landing_read import Ahead, LandingFile, Reading, lines, sha256
 from orchestration.resources.landing_report import IngestReport, SourceReport
 from orchestration.resources.landing_sql import insert_sql, usual_sql
 from orchestration.resources.landing_tables import csv_rows, parquet_rows
@@ -138,15 +138,10 @@ class Batch:
             self._con.register("sample", pa.Table.from_batches([head.slice(0, SAMPLE)]))
             usual = self._usual("sample")
             self._con.unregister("sample")
-            self._con.register("arriving", pa.RecordBatchReader.from_batches(LINES, chain([head], batches)))
-            try:
-                return self._insert(source, readings, relation="arriving", original="text", usual=usual)
-            except duckdb.Error:
-                if ahead.error is not None:
-                    raise ahead.error from None
-                raise
-            finally:
-                self._con.unregister("arriving")
+            with ahead.arriving(self._con, chain([head], batches)):
+                landed = self._insert(source, relation="arriving", original="text", usual=usual)
+        self._take_down(source, readings, usual)
+        return landed
 
     def _table(self, reading: Reading, source: Source) -> int:
         """Land one CSV or Parquet file. Returns the number of rows landed."""
@@ -158,21 +153,19 @@ class Batch:
         if table is None:
             return 0
         usual = self._usual(f"(from {table} limit {SAMPLE})")
-        return self._insert(source, [reading], relation=table, original="original", usual=usual)
+        landed = self._insert(source, relation=table, original="original", usual=usual)
+        self._take_down(source, [reading], usual)
+        return landed
 
     def _usual(self, relation: str) -> list[str]:
         return self._con.execute(usual_sql(relation)).fetchone()[0] or []
 
-    def _insert(
-        self, source: Source, readings: list[Reading], *, relation: str, original: str, usual: list[str]
-    ) -> int:
-        """Land a relation's rows and take down what was noted of them. Returns the number of rows landed."""
+    def _insert(self, source: Source, *, relation: str, original: str, usual: list[str]) -> int:
+        """Land a relation's rows. Returns the number of rows landed."""
         sql = insert_sql(source, relation=relation, original=original, usual=usual)
         values = {"key": self._key, "batch_id": self._batch_id, "ingested_at": self._ingested_at}
         used = {name: value for name, value in values.items() if f"${name}" in sql}
-        landed = self._con.execute(sql, used).fetchone()[0]
-        self._take_down(source, readings, usual)
-        return landed
+        return self._con.execute(sql, used).fetchone()[0]
 
     def _take_down(self, source: Source, readings: list[Reading], usual: list[str]) -> None:
         """Write the rejects that were noted, and count the fields that no contract names: where a row was noted, its own; every

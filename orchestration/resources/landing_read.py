@@ -10,6 +10,7 @@ import queue
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -265,6 +266,22 @@ class Ahead:
             yield batch
         if self.error is not None:
             raise self.error
+
+    @contextmanager
+    def arriving(self, con: duckdb.DuckDBPyConnection, batches: Iterator[pa.RecordBatch]) -> Iterator[None]:
+        """Have the batches as the relation `arriving` on a connection, for one statement. Raises what stopped them."""
+        con.register("arriving", pa.RecordBatchReader.from_batches(LINES, batches))
+        try:
+            yield
+            # DuckDB lets go of the reader at its next statement. A register would hold the interpreter's lock meanwhile, which
+            # the reader needs to be let go of.
+            con.execute("select 1")
+        except duckdb.Error:
+            if self.error is not None:
+                raise self.error from None
+            raise
+        finally:
+            con.unregister("arriving")
 
     def _fill(self, batches: Iterator[pa.RecordBatch]) -> None:
         try:

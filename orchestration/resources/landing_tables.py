@@ -7,10 +7,9 @@ a line of a Parquet file is its row. All splitting and parsing is DuckDB's work 
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from orchestration.core.contracts import Field, Source
-from orchestration.resources.landing_read import LINES, Ahead, Reading, Unreadable, check_steady, lines, sha256
+from orchestration.resources.landing_read import Ahead, Reading, Unreadable, check_steady, lines, sha256
 
 TABLE = "rows_as_json"
 NUL = r"(^|[^\\])(\\\\)*\\u0000"
@@ -49,18 +48,8 @@ def parquet_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, rea
 
 def csv_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, reading: Reading) -> str | None:
     """Read a CSV file into a temporary table and return its name, or None when it has no rows. Raises Unreadable, Unsteady."""
-    with Ahead(lines(root, reading)) as ahead:
-        con.register("arriving", pa.RecordBatchReader.from_batches(LINES, ahead.batches()))
-        try:
-            con.execute(
-                "create or replace temp table csv_lines as select line, rtrim(text, chr(10)) as text from arriving"
-            )
-        except duckdb.Error:
-            if ahead.error is not None:
-                raise ahead.error from None
-            raise
-        finally:
-            con.unregister("arriving")
+    with Ahead(lines(root, reading)) as ahead, ahead.arriving(con, ahead.batches()):
+        con.execute("create or replace temp table csv_lines as select line, rtrim(text, chr(10)) as text from arriving")
     reading.rows_read = len(reading.set_aside)
     head = con.execute(
         "select line, text from csv_lines where trim(text, chr(13) || ' ') <> '' order by line limit 1"
