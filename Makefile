@@ -27,7 +27,7 @@ why: setup ## Why somebody got an email, or none: make why CONTACT=<address or i
 	@$(PY) -m orchestration.commands.why
 
 test: setup ## All tests but the browser's
-	$(PY) -m pytest -m "not browser"
+	$(PY) -m pytest -m "not browser" -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
 	$(PY) -m pytest -m browser tests/browser
