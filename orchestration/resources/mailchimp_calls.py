@@ -5,8 +5,9 @@ What the client (mailchimp-marketing 3.0.80) and the API in front of it do wrong
     the client hands back a requests.Response instead of raising     for an empty or unreadable body, whatever the status
     ApiClientError says nothing in str(), and carries no status      for a connection that failed
     it replaces "server" anywhere in the address                     host is set in full, the replacement switched off
-    429, or 403 without a body                                       too many connections: wait, try again
-    500 without a body, 502 with HTML, 200 with HTML, a time-out     unknown: repeated only if that does no harm
+    429                                                              one connection too many: wait, try again
+    403 without a body, 500 without a body, 502 or 200 with HTML,    unknown: repeated only if that does no harm,
+    a time-out                                                       else its caller looks what happened
 
 No message of ours carries an address: Mailchimp's own texts do, so they are cleaned of them.
 """
