@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from orchestration.core.errors import SettingsError
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-LONDON = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,6 @@ def is_quiet(moment: datetime, hours: tuple[int, int] | None) -> bool:
     return start <= hour < end if start < end else hour >= start or hour < end
 
 
-def exclusion_rank(reason: str) -> int:
-    """The place of an exclusion reason in the order above, from 0. Raises KeyError for a reason nobody defined."""
-    return {name: rank for rank, name in enumerate(EXCLUSION_REASONS)}[reason]
-
-
 def reason_known(outcome: str, reason: str | None) -> bool:
     """Whether that reason may stand with that outcome: recipients and holdouts have none, the others must have one."""
     if outcome in ("recipient", "holdout"):

@@ -2,7 +2,6 @@
 
     PennypostError
     ├── SettingsError          an environment variable is missing or makes no sense
-    ├── LandingError           a file under landing/ can't be taken at all
     ├── WarehouseError
     │   ├── WarehouseBusy      another process holds the one writer's lock
     │   ├── NoBuildYet         nothing complete and tested to read
@@ -28,10 +27,6 @@ class PennypostError(Exception):
 
 class SettingsError(PennypostError):
     """An environment variable is missing or makes no sense."""
-
-
-class LandingError(PennypostError):
-    """A file under landing/ can't be taken at all."""
 
 
 class WarehouseError(PennypostError):

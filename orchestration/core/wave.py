@@ -28,7 +28,6 @@ MOVES = {
     "cancelled": (),
 }
 STATES = tuple(MOVES)
-OPEN_STATES = ("planned", "drafted", "approved", "sending", "sent")
 # A recipient may be taken out as long as the wave has not gone out.
 DROPPABLE_STATES = ("planned", "drafted", "approved", "sending")
 

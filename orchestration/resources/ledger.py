@@ -30,7 +30,6 @@ from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, 
 from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
 from orchestration.resources.ledger_schema import (
     LedgerFile,
-    campaigns,
     changes,
     intents,
     recipients,
@@ -49,14 +48,6 @@ class Ledger(LedgerFile):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.ledger_path)
-
-    def start_campaign(self, name: str, at: datetime) -> datetime:
-        """When the campaign was started: `at` the first time, that same moment ever after."""
-        with self._writing() as con:
-            found = con.execute(select(campaigns.c.started_at).where(campaigns.c.campaign == name)).scalar_one_or_none()
-            if found is None:
-                con.execute(insert(campaigns).values(campaign=name, started_at=at))
-            return found or at.astimezone(UTC)
 
     @contextmanager
     def planning(self, campaign: str) -> Iterator[Planning]:

@@ -151,7 +151,6 @@ Index(
 )
 Index("recipients_by_contact", recipients.c.contact_id)
 Index("recipients_by_change", recipients.c.change_id)
-Index("deferrals", recipients.c.campaign, recipients.c.contact_id, sqlite_where=text("outcome = 'deferred'"))
 
 
 class LedgerFile:

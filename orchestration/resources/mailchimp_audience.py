@@ -9,7 +9,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, SettingsError
@@ -101,12 +100,10 @@ class AudienceGateway:
 
     # ---------------------------------------------------------------- members
 
-    def members(self, since: datetime | None = None) -> dict[str, Member]:
-        """Every member of the audience, whatever their status, by address hash; those changed since a time if given."""
-        changed = {} if since is None else {"since_last_changed": since.isoformat(timespec="seconds")}
-        found = self._members(**changed)
+    def members(self) -> dict[str, Member]:
+        """Every member of the audience, whatever their status, by address hash."""
         # Whether a plain listing holds the archived is nowhere said; they must never pass for unknown.
-        return found | self._members(status="archived", **changed)
+        return self._members() | self._members(status="archived")
 
     def members_of(self, addresses: Sequence[str]) -> dict[str, Member]:
         """Members by address hash; who is missing in the answer is not in the audience. Whichever way is fewer calls."""

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from orchestration.core.audience import LONDON
 from orchestration.core.errors import BuildFailed, PennypostError
 from orchestration.resources.unfinished import take_back
 from orchestration.resources.warehouse import Build, Warehouse, last_build
@@ -23,7 +23,6 @@ from orchestration.settings import PROJECT_DIR, Settings
 log = logging.getLogger(__name__)
 
 DBT_DIR = PROJECT_DIR / "dbt_project"
-LONDON = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True)

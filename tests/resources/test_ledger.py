@@ -255,8 +255,9 @@ def test_the_warehouse_takes_each_change_once_and_the_latest_wins(ledger):
 
 
 def test_a_campaign_starts_once(ledger):
-    assert ledger.start_campaign("welcome", AT) == AT
-    assert ledger.start_campaign("welcome", AT + timedelta(days=3)) == AT
+    for at in (AT, AT + timedelta(days=3)):
+        with ledger.planning("welcome") as planning:
+            assert planning.start(at) == AT
 
 
 def test_intents_tell_what_may_have_happened(ledger):
