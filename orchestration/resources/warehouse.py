@@ -22,6 +22,7 @@ import duckdb
 from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import NoBuildYet, WarehouseError
 from orchestration.resources.lock import exclusive
+from orchestration.resources.quoting import quoted
 from orchestration.settings import Settings
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts")
@@ -162,11 +163,11 @@ class Warehouse:
         return [*load_extensions_sql(), *self._session_sql(), *self._lake_sql(read_only=read_only, at=at)]
 
     def _session_sql(self) -> list[str]:
-        return [f"set temp_directory = {_quoted(self._settings.data_dir / 'tmp')}"]
+        return [f"set temp_directory = {quoted(self._settings.data_dir / 'tmp')}"]
 
     def _lake_sql(self, *, read_only: bool, at: int | None) -> list[str]:
         options = [
-            f"data_path {_quoted(self._settings.lake_dir)}",
+            f"data_path {quoted(self._settings.lake_dir)}",
             "override_data_path true",
             f"meta_busy_timeout {BUSY_TIMEOUT_MS}",
         ]
@@ -175,7 +176,7 @@ class Warehouse:
             options.append(f"snapshot_version {int(at)}")
         return [
             "set TimeZone = 'UTC'",
-            f"attach {_quoted('ducklake:sqlite:' + str(self._settings.catalog_path))} as lake ({', '.join(options)})",
+            f"attach {quoted('ducklake:sqlite:' + str(self._settings.catalog_path))} as lake ({', '.join(options)})",
             "use lake",
         ]
 
@@ -284,7 +285,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def load_extensions_sql() -> list[str]:
     """The statements that load what the lake is read with, in the order they need each other."""
-    return [f"load {_quoted(_extension(name))}" for name in ("sqlite_scanner", "ducklake")]
+    return [f"load {quoted(_extension(name))}" for name in ("sqlite_scanner", "ducklake")]
 
 
 def _extension(name: str) -> Path:
@@ -301,10 +302,6 @@ def _extension(name: str) -> Path:
             f"{file} is missing: the extension's version is not DuckDB's {duckdb.__version__}. Run `make setup`."
         )
     return file
-
-
-def _quoted(value: Path | str) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _utc(moment: datetime) -> datetime:
