@@ -162,24 +162,18 @@ def plan(
     Raises NoBuildYet before the first complete build, CampaignError for a segment that is no model, AlreadyClaimed when
     another wave got in between (nothing is written then; plan again).
     """
-    now = settings.now()
-    build = warehouse.last_build()
-    wave_id = new_wave_id(now)
-    before = ledger.waves(campaign.name)
     kept: Plan | None = None
     try:
-        with warehouse.reader(at=build and build.snapshot_id) as con, ledger.planning(campaign.name) as planning:
-            _check_segment(con, campaign)
-            started_at = planning.start(EVER_BEFORE if settings.backlog == "send" else now)
-            con.register("history", planning.history().read_all())
-            con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
-            cards = _articles(con, wave_id, campaign)
-            outcomes = con.execute(_OUTCOMES, {"minimum": campaign.articles.minimum if campaign.articles else 0})
-            outcomes = outcomes.to_arrow_table()
-            (decisions,) = con.execute(_DECISIONS).fetchone()
-            kept = _plan(campaign, wave_id, now, build, outcomes, cards)
-            # counted apart, so that the sums can show somebody the query lost
-            kept.counts["segment_size"] = _segment_size(con, campaign)
+        with ledger.planning(campaign.name) as planning:
+            # asked for only here: another plan, and what it waited for, may have come in between
+            now, build = settings.now(), warehouse.last_build()
+            with warehouse.reader(at=build and build.snapshot_id) as con:
+                _check_segment(con, campaign)
+                started_at = planning.start(EVER_BEFORE if settings.backlog == "send" else now)
+                con.register("history", planning.history().read_all())
+                con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
+                kept, decisions, outcomes = _decided(con, campaign, now, build)
+            before = ledger.waves(campaign.name)
             unchanged = before and before[-1].content.get("decisions") == decisions
             if rehearse or (not kept.has_recipients and unchanged):
                 kept = replace(kept, wave_id=None)
@@ -188,6 +182,19 @@ def plan(
     except _NotKept:
         pass
     return kept
+
+
+def _decided(con: DuckDBPyConnection, campaign: Campaign, now: datetime, build: Build) -> tuple[Plan, str, pa.Table]:
+    """What the table `due` comes to: the plan, what tells it apart from another, and a row for each member."""
+    wave_id = new_wave_id(now)
+    cards = _articles(con, wave_id, campaign)
+    minimum = campaign.articles.minimum if campaign.articles else 0
+    outcomes = con.execute(_OUTCOMES, {"minimum": minimum}).to_arrow_table()
+    (decisions,) = con.execute(_DECISIONS).fetchone()
+    found = _plan(campaign, wave_id, now, build, outcomes, cards)
+    # counted apart, so that the sums can show somebody the query lost
+    found.counts["segment_size"] = _segment_size(con, campaign)
+    return found, decisions, outcomes
 
 
 def _check_segment(con: DuckDBPyConnection, campaign: Campaign) -> None:

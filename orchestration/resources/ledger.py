@@ -29,6 +29,7 @@ from orchestration.resources.ledger_export import deliveries_table
 from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, fetch_many, new_change
 from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
 from orchestration.resources.ledger_schema import (
+    PATIENCE,
     LedgerFile,
     changes,
     intents,
@@ -44,14 +45,17 @@ _PLANNED_ORDER = literal_column("rowid")
 
 
 class Ledger(LedgerFile):
-    """The ledger of one data folder. Cheap to make; may be shared between threads."""
+    """The ledger of one data folder. Cheap to make; may be shared between threads.
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.ledger_path)
+    Whoever writes waits up to `patience` seconds while another does, and then raises LedgerError.
+    """
+
+    def __init__(self, settings: Settings, *, patience: float = PATIENCE) -> None:
+        super().__init__(settings.ledger_path, patience=patience)
 
     @contextmanager
     def planning(self, campaign: str) -> Iterator[Planning]:
-        """One transaction in which a wave is planned: nobody else writes to the ledger meanwhile.
+        """One transaction in which a wave is planned: nobody else writes to the ledger meanwhile, others wait for its end.
 
         Rolls back on an exception, and on a failed write() whose error the caller swallowed.
         """

@@ -5,8 +5,14 @@ wave, and no program can write a second claim, whatever it believes. The ledger 
 constraints. DuckDB must never open this file: two SQLite libraries in one process drop each other's file locks.
 
 Times are UTC, ISO 8601 text with microseconds, so that they sort as text and anyone can read them.
+
+One transaction writes at a time. Planning a wave for a million contacts holds that place for longer than SQLite's own patience,
+so whoever means to write waits here, says so, and gives up with a message of its own.
 """
 
+import logging
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,7 +40,11 @@ from sqlalchemy.types import TypeDecorator
 
 from orchestration.core.errors import LedgerError
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_MS = 30_000
+PATIENCE = 600.0  # seconds that a writer waits for the one before it, as for the warehouse
+PROGRESS_EVERY = 5.0
 SCHEMA_VERSION = 1
 
 
@@ -156,10 +166,10 @@ Index("recipients_by_change", recipients.c.change_id)
 class LedgerFile:
     """The file and its connections: what a ledger is made on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
         self._path = path
         with self._errors():
-            self._engine = open_engine(path)
+            self._engine = open_engine(path, patience)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -182,16 +192,23 @@ class LedgerFile:
             ) from error
 
 
-def open_engine(path: Path) -> Engine:
-    """An engine on the ledger's file, made with its tables if need be.
+def open_engine(path: Path, patience: float) -> Engine:
+    """An engine on the ledger's file, made with its tables if need be. Its writers wait up to `patience` seconds.
 
     Every connection is WAL with synchronous FULL: what was committed survives a kill and a power cut.
     """
+
+    def begin(con: Connection) -> None:
+        if con.get_execution_options().get("begin") == "immediate":
+            _begin_writing(con, path, patience)
+        else:
+            con.exec_driver_sql("begin")
+
     path.parent.mkdir(parents=True, exist_ok=True)
     # Arrow readers are pulled by DuckDB's threads, so a connection may change threads; SQLite serialises its calls.
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", begin)
     with engine.connect() as con:
         version = con.exec_driver_sql("pragma user_version").scalar_one()
     if version < SCHEMA_VERSION:
@@ -211,6 +228,24 @@ def _prepare(dbapi_connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin(con: Connection) -> None:
-    # A transaction that means to write takes the lock first: upgrading a read later can fail without waiting.
-    con.exec_driver_sql("begin immediate" if con.get_execution_options().get("begin") == "immediate" else "begin")
+def _begin_writing(con: Connection, path: Path, patience: float) -> None:
+    """Take the place of the one writer first: upgrading a read later can fail without waiting."""
+    started = time.monotonic()
+    waited = 0.0
+    while True:
+        left = min(PROGRESS_EVERY, max(0.0, patience - waited))
+        con.exec_driver_sql(f"pragma busy_timeout = {int(left * 1000)}")
+        try:
+            con.exec_driver_sql("begin immediate")
+            con.exec_driver_sql(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
+            return
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            waited = time.monotonic() - started
+            if waited >= patience:
+                raise LedgerError(
+                    f"The ledger {path} is being written by another run, which plans or delivers a wave; waited "
+                    f"{waited:.0f} s. Nothing of this step was kept: start it again when that run is done."
+                ) from error
+            log.info("Waiting for the ledger, %.0f s so far: another run is planning or delivering.", waited)

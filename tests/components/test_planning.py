@@ -1,6 +1,7 @@
 """Who of a segment gets an email, and who does not and why, from models' tables that the test writes itself."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,6 +11,7 @@ import pytest
 from orchestration.components.planning import plan
 from orchestration.core.campaign import Articles, Campaign, Reentry, Trigger
 from orchestration.core.errors import CampaignError, NoBuildYet
+from orchestration.resources import ledger_schema
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -216,6 +218,22 @@ def test_whom_mailchimp_refused_is_not_tried_again_until_they_say_something_newe
     shop.build(number=2)
     anew = shop.decided(shop.plan(campaign(), **hours))
     assert anew == {refused: ("recipient", None), other: ("excluded", "already_sent")}
+
+
+def test_a_plan_that_waited_for_another_goes_by_what_is_known_when_its_turn_comes(shop, monkeypatch, caplog):
+    monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.05)
+    caplog.set_level("INFO")
+    early = shop.person()
+    shop.build()
+    with ThreadPoolExecutor(1) as pool:
+        with shop.ledger.planning("thanks"):
+            waiting = pool.submit(shop.plan, campaign())
+            while "Waiting for the ledger" not in caplog.text:
+                assert not waiting.done()
+            late = shop.person()
+            shop.build(number=2)
+        planned = waiting.result(timeout=30)
+    assert shop.decided(planned) == {early: ("recipient", None), late: ("recipient", None)}
 
 
 def test_a_cancelled_wave_frees_its_people(shop):

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.core.errors import AlreadyClaimed, IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import WaveDraft, new_wave_id
+from orchestration.resources import ledger_schema
 from orchestration.resources.ledger import Ledger
 from orchestration.settings import Settings
 
@@ -118,6 +119,29 @@ def test_whoever_plans_at_the_same_moment_waits_and_then_finds_the_claims(ledger
         with pytest.raises(AlreadyClaimed, match="1 contacts"):
             second.result(timeout=10)
     assert len(ledger.waves()) == 1
+
+
+def test_whoever_plans_while_another_does_waits_longer_than_sqlite_would_and_says_so(
+    ledger, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.05)
+    caplog.set_level("INFO")
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.planning("welcome"):
+            second = pool.submit(plan, ledger, [member(1)])
+            while "another run is planning or delivering" not in caplog.text:
+                assert not second.done()
+        assert second.result(timeout=10)
+    assert len(ledger.waves()) == 1
+
+
+def test_whoever_can_wait_no_longer_leaves_with_a_message_and_can_start_again(ledger, tmp_path):
+    other = Ledger(Settings.from_env({"DATA_DIR": str(tmp_path)}), patience=0.1)
+    with ThreadPoolExecutor(1) as pool, ledger.planning("welcome"):
+        second = pool.submit(plan, other, [member(1)])
+        with pytest.raises(LedgerError, match=r"being written by another run.*start it again when that run is done"):
+            second.result(timeout=10)
+    assert plan(other, [member(1)])
 
 
 def test_another_campaign_a_later_entry_and_the_excluded_are_no_clash(ledger):
