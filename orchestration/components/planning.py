@@ -166,7 +166,9 @@ def plan(
     try:
         with ledger.planning(campaign.name) as planning:
             # asked for only here: another plan, and what it waited for, may have come in between
-            now, build = settings.now(), warehouse.last_build()
+            build = warehouse.last_build()
+            # never before what the models know, as their own as_of (DESIGN 5): a no found in this wave is later than that
+            now = max(settings.now(), build.as_of) if build else settings.now()
             with warehouse.reader(at=build and build.snapshot_id) as con:
                 _check_segment(con, campaign)
                 started_at = planning.start(EVER_BEFORE if settings.backlog == "send" else now)
@@ -224,7 +226,7 @@ def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_a
         "gap_hours": MANNERS.gap_hours,
         "most_in_7_days": MANNERS.most_in_7_days,
         "most_in_30_days": MANNERS.most_in_30_days,
-        "is_quiet": is_quiet(now, settings.quiet_hours),
+        "is_quiet": is_quiet(settings.now(), settings.quiet_hours),
         "holdout": campaign.holdout,
     }
 

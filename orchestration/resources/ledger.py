@@ -52,6 +52,7 @@ class Ledger(LedgerFile):
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE) -> None:
         super().__init__(settings.ledger_path, patience=patience)
+        self._now = settings.now
 
     @contextmanager
     def planning(self, campaign: str) -> Iterator[Planning]:
@@ -102,7 +103,7 @@ class Ledger(LedgerFile):
             self._move(con, wave_id, to_state, who=who, why=why, at=at, values=values)
             if to_state == "cancelled":
                 claimed = recipients.c.wave_id == wave_id, recipients.c.outcome.in_(("recipient", "holdout"))
-                con.execute(update(recipients).where(*claimed).values(released=True, change_id=new_change(con)))
+                con.execute(update(recipients).where(*claimed).values(released=True, change_id=new_change(con, at)))
             return wave_row(con, wave_id)
 
     def set_draft(
@@ -210,7 +211,7 @@ class Ledger(LedgerFile):
             )
             if state not in DROPPABLE_STATES or con.execute(sends).scalar_one():
                 raise LedgerError(f"Wave {wave_id} is {state} and may have gone out: nobody can be taken out any more.")
-            values = {"outcome": "excluded", "dropped_from": state, "change_id": new_change(con)}
+            values = {"outcome": "excluded", "dropped_from": state, "change_id": new_change(con, self._now())}
             number = 0
             for contact_id, reason in rows:
                 one = recipients.c.wave_id == wave_id, recipients.c.contact_id == contact_id
@@ -224,7 +225,7 @@ class Ledger(LedgerFile):
             return number
 
     def record_deliveries(self, wave_id: str, deliveries: Iterable[tuple[str, str, datetime]]) -> None:
-        """What became of recipients, from (contact id, delivery, at)."""
+        """What became of recipients, from (contact id, delivery, at); `at` is when it happened, by the business clock."""
         rows = []
         for contact_id, delivery, at in deliveries:
             if delivery not in DELIVERIES:
@@ -233,7 +234,7 @@ class Ledger(LedgerFile):
         if not rows:
             return
         with self._writing() as con:
-            change_id = new_change(con)
+            change_id = new_change(con, self._now())
             con.exec_driver_sql(
                 "update recipients set delivery = ?, delivered_at = ?, change_id = ? "
                 "where wave_id = ? and contact_id = ? and outcome = 'recipient'",

@@ -1,8 +1,15 @@
-"""What the warehouse takes from the ledger: rows shaped as raw.deliveries."""
+"""What the warehouse takes from the ledger: rows shaped as raw.deliveries.
+
+`recorded_at` is the business clock. Of an email's fate it is when that happened, not when it was heard of: consent is decided
+by comparing it with the times of signups.
+"""
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -28,7 +35,7 @@ _SQL = """
     select wave_id, contact_id, entry,
         case when released then 'excluded' else outcome end,
         case when released then 'cancelled' else reason end,
-        delivery, slots, change_id
+        delivery, delivered_at, slots, change_id
     from recipients where change_id > ? and change_id <= ?
 """
 
@@ -40,7 +47,9 @@ def deliveries_table(con: Connection, after: int, upto: int) -> pa.Table:
     times = {change.id: change for change in known}
     batches = []
     for rows in fetch_many(con, _SQL, (after, upto)):
-        wave_ids, contact_ids, entries, outcomes, reasons, deliveries, slots, change_ids = zip(*rows, strict=True)
+        wave_ids, contact_ids, entries, outcomes, reasons, deliveries, happened, slots, change_ids = zip(
+            *rows, strict=True
+        )
         wave = Spread(wave_ids, facts)
         arrays = [
             pa.array(wave_ids, pa.string()),
@@ -53,10 +62,14 @@ def deliveries_table(con: Connection, after: int, upto: int) -> pa.Table:
             pa.array([_codes(text) for text in slots], pa.list_(pa.string())),
             wave.of("as_of", UTC_TIMESTAMP),
             wave.of("sent_at", UTC_TIMESTAMP),
-            Spread(change_ids, times).of("at", UTC_TIMESTAMP),
+            pc.coalesce(_moments(happened), Spread(change_ids, times).of("at", UTC_TIMESTAMP)),
         ]
         batches.append(pa.record_batch(arrays, schema=DELIVERIES))
     return pa.Table.from_batches(batches, schema=DELIVERIES)
+
+
+def _moments(texts: Sequence[str | None]) -> pa.Array:
+    return pa.array([text and datetime.fromisoformat(text) for text in texts], UTC_TIMESTAMP)
 
 
 def _codes(slots: str) -> list[str]:

@@ -117,7 +117,7 @@ class Planning:
     def _write(self, wave: WaveDraft, batches: Iterable[pa.RecordBatch]) -> None:
         if wave.campaign != self.campaign:
             raise LedgerError(f"Wave {wave.wave_id} is of {wave.campaign}, but {self.campaign} is being planned.")
-        change_id = new_change(self._con)
+        change_id = new_change(self._con, wave.created_at)
         tally: Counter[tuple[str, str | None]] = Counter()
         batches = iter(batches)
         for batch in batches:
@@ -211,11 +211,10 @@ def counts_of(tally: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
     return counts
 
 
-def new_change(con: Connection) -> int:
-    """The number of this transaction's change to recipients. Its time is later than any before it."""
+def new_change(con: Connection, at: datetime) -> int:
+    """The number of this transaction's change to recipients, at a time of the business clock. It is later than any before it."""
     last = con.execute(select(changes.c.at).order_by(changes.c.id.desc()).limit(1)).scalar_one_or_none()
-    now = datetime.now(UTC)
-    at = now if last is None else max(now, last + timedelta(microseconds=1))
+    at = at if last is None else max(at, last + timedelta(microseconds=1))
     return con.execute(insert(changes).values(at=at)).inserted_primary_key[0]
 
 

@@ -122,7 +122,7 @@ intents = Table(
 )
 
 # A number for each transaction that touched recipients: the cursor by which the warehouse takes what is new.
-# `at` never goes back, even when the clock does, because the latest one wins there.
+# `at` is the business clock, and never goes back, even when that does.
 changes = Table(
     "changes",
     metadata,

@@ -236,6 +236,17 @@ def test_a_plan_that_waited_for_another_goes_by_what_is_known_when_its_turn_come
     assert shop.decided(planned) == {early: ("recipient", None), late: ("recipient", None)}
 
 
+def test_with_a_clock_set_back_a_no_of_mailchimps_is_still_newer_than_the_signup_before_it(shop):
+    refused = shop.person(answered_at=NOW - timedelta(minutes=5))
+    shop.build()
+    back = {"fixed_as_of": NOW - timedelta(hours=1), "quiet_hours": None}
+    first = shop.plan(campaign(), **back)
+    assert shop.ledger.wave(first.wave_id).as_of == NOW
+    shop.ledger.drop_recipients(first.wave_id, [(refused, "mailchimp_unsubscribed")])
+    shop.send(first)
+    assert shop.decided(shop.plan(campaign(), **back)) == {refused: ("excluded", "mailchimp_unsubscribed")}
+
+
 def test_a_cancelled_wave_frees_its_people(shop):
     contact = shop.person()
     shop.build()

@@ -57,7 +57,7 @@ def sending(ledger, wave_id):
 
 @pytest.fixture
 def ledger(tmp_path):
-    return Ledger(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+    return Ledger(Settings.from_env({"DATA_DIR": str(tmp_path), "AS_OF": AT.isoformat()}))
 
 
 def test_a_planned_wave_remembers_everybody_and_why(ledger):
@@ -268,11 +268,12 @@ def test_the_warehouse_takes_each_change_once_and_the_latest_wins(ledger):
     assert rows[contact(1)]["as_of"] == AT
     assert rows[contact(2)]["reason"] == "no_consent"
     assert ledger.deliveries_since(cursor)[0].num_rows == 0
-    ledger.record_deliveries(wave_id, [(contact(1), "hard_bounce", AT), (contact(2), "sent", AT)])
+    hour_later = AT + timedelta(hours=1)
+    ledger.record_deliveries(wave_id, [(contact(1), "hard_bounce", hour_later), (contact(2), "sent", hour_later)])
     later, cursor = ledger.deliveries_since(cursor)
     [row] = later.to_pylist()
     assert (row["contact_id"], row["delivery"]) == (contact(1), "hard_bounce")
-    assert row["recorded_at"] > rows[contact(1)]["recorded_at"]
+    assert [rows[contact(1)]["recorded_at"], row["recorded_at"]] == [AT, hour_later]
     ledger.move(wave_id, "cancelled", who="test", why="no", at=AT)
     [row] = ledger.deliveries_since(cursor)[0].to_pylist()
     assert (row["outcome"], row["reason"]) == ("excluded", "cancelled")
