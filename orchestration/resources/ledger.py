@@ -101,9 +101,11 @@ class Ledger(LedgerFile):
         values: dict[str, Any] = {"sent_at": at} if to_state == "sent" else {}
         with self._writing() as con:
             self._move(con, wave_id, to_state, who=who, why=why, at=at, values=values)
-            if to_state == "cancelled":
+            if to_state in ("sent", "cancelled"):
+                # The warehouse hears of it: who is held out counts from the wave's time, too.
+                told = {"change_id": new_change(con, at), **({"released": True} if to_state == "cancelled" else {})}
                 claimed = recipients.c.wave_id == wave_id, recipients.c.outcome.in_(("recipient", "holdout"))
-                con.execute(update(recipients).where(*claimed).values(released=True, change_id=new_change(con, at)))
+                con.execute(update(recipients).where(*claimed).values(**told))
             return wave_row(con, wave_id)
 
     def set_draft(

@@ -279,6 +279,17 @@ def test_the_warehouse_takes_each_change_once_and_the_latest_wins(ledger):
     assert (row["outcome"], row["reason"]) == ("excluded", "cancelled")
 
 
+def test_who_is_held_out_is_told_again_with_the_time_of_the_send(ledger):
+    wave_id = plan(ledger, [member(1), member(2, "holdout"), member(3, "excluded", "no_consent")])
+    table, cursor = ledger.deliveries_since(0)  # as when a draft waits for its approval
+    assert {row["sent_at"] for row in table.to_pylist()} == {None}
+    sending(ledger, wave_id)
+    ledger.move(wave_id, "sent", who="test", why="gone", at=AT + timedelta(hours=2))
+    later = {row["contact_id"]: row for row in ledger.deliveries_since(cursor)[0].to_pylist()}
+    assert (later[contact(2)]["outcome"], later[contact(2)]["sent_at"]) == ("holdout", AT + timedelta(hours=2))
+    assert later.keys() == {contact(1), contact(2)}
+
+
 def test_a_campaign_starts_once(ledger):
     for at in (AT, AT + timedelta(days=3)):
         with ledger.planning("welcome") as planning:
