@@ -147,7 +147,7 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
         services = Services.from_env()
         who = context.run.tags.get("dagster/user") or f"run {context.run_id[:8]}"
         outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
-        yield from _results(services.settings, keys, outcome)
+        yield from _results(services, keys, outcome)
 
     return launch_campaign
 
@@ -158,7 +158,7 @@ def _planned_before(campaign: Campaign) -> list[dg.AssetKey]:
     return [asset_key(other.name, "audience") for other in earlier]
 
 
-def _results(settings: Settings, keys: dict[str, dg.AssetKey], outcome: CampaignRun) -> Iterator[Any]:
+def _results(services: Services, keys: dict[str, dg.AssetKey], outcome: CampaignRun) -> Iterator[Any]:
     taken_up = {"sent from before": [wave.wave_id for wave in outcome.taken_up]} if outcome.taken_up else {}
     if outcome.plan is not None:
         yield dg.MaterializeResult(
@@ -171,9 +171,9 @@ def _results(settings: Settings, keys: dict[str, dg.AssetKey], outcome: Campaign
             yield _counts_add_up(keys["audience"], outcome.waves[-1].counts)
     drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
     if drafted:
-        yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(settings, drafted[-1]))
+        yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(services.settings, drafted[-1]))
     if outcome.sent:
-        yield dg.MaterializeResult(asset_key=keys["delivery"], metadata=_delivery_metadata(outcome.sent[-1]))
+        yield dg.MaterializeResult(asset_key=keys["delivery"], metadata=_delivery_metadata(services, outcome.sent[-1]))
 
 
 def _unplanned(outcome: CampaignRun) -> str:
@@ -252,8 +252,10 @@ def _draft_metadata(settings: Settings, wave: Wave) -> dict[str, Any]:
     }
 
 
-def _delivery_metadata(wave: Wave) -> dict[str, Any]:
-    return {
+def _delivery_metadata(services: Services, wave: Wave) -> dict[str, Any]:
+    unheard_of = services.ledger.outcomes(wave.wave_id).get(("recipient", None, None), 0)
+    late = {"not in Mailchimp's report yet": unheard_of} if unheard_of else {}
+    return late | {
         "wave": wave.wave_id,
         "state": wave.state,
         "sent at": wave.sent_at.isoformat() if wave.sent_at else "",

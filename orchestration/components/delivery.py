@@ -12,14 +12,14 @@ time. An operating-system lock lets one process deliver at a time; the kernel fr
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from orchestration.components.delivery_audience import (
     StillAddressable,
     Waits,
     ask_consent_again,
+    delivering,
     make_members,
     match_segment,
     recorded,
@@ -28,12 +28,12 @@ from orchestration.components.delivery_audience import (
 from orchestration.components.delivery_campaign import (
     campaigns_of,
     check_unchanged,
-    compare_person_by_person,
     delete_drafts,
     make_campaign,
     status_after_any_send,
     wait_until_sent,
 )
+from orchestration.components.delivery_report import compare_person_by_person, name_missing
 from orchestration.core.campaign import Campaign, Card
 from orchestration.core.errors import (
     IllegalMove,
@@ -42,11 +42,9 @@ from orchestration.core.errors import (
     MailchimpUnknown,
     NotReadyToSend,
     StaleApproval,
-    WarehouseBusy,
 )
 from orchestration.core.wave import Wave, audience_hash, check_move, draft_hash
 from orchestration.resources.ledger import Ledger
-from orchestration.resources.lock import exclusive
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.renderer import Renderer
 from orchestration.settings import Settings
@@ -70,7 +68,7 @@ def draft(
     A wave that loses all its recipients on the way is cancelled. One that is drafted already is left as it is.
     """
     waits = waits or Waits.of(settings)
-    with _delivering(settings, wave_id, waits):
+    with delivering(settings, wave_id, waits):
         wave = _wave_of(ledger, campaign, wave_id)
         if wave.state == "drafted":
             return wave
@@ -124,7 +122,7 @@ def send(
     the send stays lost: start again then.
     """
     waits = waits or Waits.of(settings)
-    with _delivering(settings, wave_id, waits):
+    with delivering(settings, wave_id, waits):
         wave = _wave_of(ledger, campaign, wave_id)
         if wave.state in ("sent", "settled"):
             return wave
@@ -196,17 +194,22 @@ def settle(
 ) -> Wave:
     """sent → settled: what Mailchimp says of each recipient is in the ledger, and the wave's tag is gone there.
 
-    Raises MailchimpUnknown while Mailchimp's own report is not complete.
+    While Mailchimp's sent-to does not account for every recipient the wave stays `sent`, and whoever is missing is named
+    in the log: settle it again later.
     """
     waits = waits or Waits.of(settings)
-    with _delivering(settings, wave_id, waits):
+    with delivering(settings, wave_id, waits):
         wave = ledger.wave(wave_id)
         if wave.state == "settled":
             return wave
         check_move(wave.state, "settled", wave_id)
         why = "nothing was sent"
         if not _nobody_left(ledger, wave_id):
-            why = compare_person_by_person(ledger, gateway, wave, waits)
+            found = compare_person_by_person(ledger, gateway, wave, waits, now=settings.now())
+            if found.missing:
+                name_missing(wave_id, found.missing)
+                return wave
+            why = found.sums
         delete_drafts(ledger, gateway, wave_id, waits, keep=wave.mailchimp_campaign_id)
         return ledger.move(wave_id, "settled", who=who, why=why, at=settings.now())
 
@@ -226,7 +229,7 @@ def cancel(
     Raises IllegalMove for a wave that is sending or later, or that somebody sent or scheduled in Mailchimp itself.
     """
     waits = waits or Waits.of(settings)
-    with _delivering(settings, wave_id, waits):
+    with delivering(settings, wave_id, waits):
         check_move(ledger.wave(wave_id).state, "cancelled", wave_id)
         for found in campaigns_of(ledger, gateway, wave_id, waits):
             if found.status != "save":
@@ -252,6 +255,9 @@ def resume(
 ) -> Wave:
     """Take a wave onward from wherever it was left, as far as its approval allows: a draft by hand waits for one."""
     wave = ledger.wave(wave_id)
+    if wave.state == "sent":
+        # Its report was late when it went out. A run looks once, it has other waves to see to.
+        waits = replace(waits or Waits.of(settings), report_limit=0)
     if wave.state == "planned":
         wave = draft(settings, ledger, gateway, renderer, campaign, wave_id, who, waits=waits)
     if wave.state == "drafted" and campaign.approval == "automatic" and wave.draft_hash is not None:
@@ -284,14 +290,3 @@ def _wave_of(ledger: Ledger, campaign: Campaign, wave_id: str) -> Wave:
     if wave.campaign != campaign.name:
         raise LedgerError(f"Wave {wave_id} is of campaign {wave.campaign}, not {campaign.name}.")
     return wave
-
-
-@contextmanager
-def _delivering(settings: Settings, wave_id: str, waits: Waits) -> Iterator[None]:
-    try:
-        with exclusive(settings.data_dir / "delivery.lock", wait=waits.lock, why=f"wave {wave_id}"):
-            yield
-    except WarehouseBusy as error:
-        raise LedgerError(
-            f"Wave {wave_id} has to wait: another process is delivering. Start it again when that one is done."
-        ) from error

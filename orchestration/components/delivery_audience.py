@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from orchestration.core.audience import drop_reason
-from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, NotReadyToSend
+from orchestration.core.errors import LedgerError, MailchimpRefused, MailchimpUnknown, NotReadyToSend, WarehouseBusy
 from orchestration.core.wave import Recipient
 from orchestration.resources.ledger import Ledger
+from orchestration.resources.lock import exclusive
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.mailchimp_audience import BATCH, FIELDS, Member, address_hash
 from orchestration.settings import Settings
@@ -33,7 +34,7 @@ class Waits:
     send_limit: float = 180.0
     send_tries: int = 3
     sent_limit: float = 3600.0
-    report_limit: float = 600.0
+    report_limit: float = 120.0
     lock: float = 600.0
 
     @classmethod
@@ -49,6 +50,18 @@ class Waits:
                 raise MailchimpUnknown(otherwise)
             time.sleep(self.poll)
         return found
+
+
+@contextmanager
+def delivering(settings: Settings, wave_id: str, waits: Waits) -> Iterator[None]:
+    """One process delivers at a time; the kernel frees the lock of one that dies. Raises LedgerError after a long wait."""
+    try:
+        with exclusive(settings.data_dir / "delivery.lock", wait=waits.lock, why=f"wave {wave_id}"):
+            yield
+    except WarehouseBusy as error:
+        raise LedgerError(
+            f"Wave {wave_id} has to wait: another process is delivering. Start it again when that one is done."
+        ) from error
 
 
 @contextmanager

@@ -5,10 +5,9 @@ import json
 import logging
 import time
 
-from orchestration.components.delivery_audience import Waits, recipients_by_hash, recorded
+from orchestration.components.delivery_audience import Waits, recorded
 from orchestration.core.campaign import Rendered
-from orchestration.core.errors import LedgerError, MailchimpUnknown, NotReadyToSend, StaleApproval
-from orchestration.core.wave import Wave
+from orchestration.core.errors import MailchimpUnknown, NotReadyToSend, StaleApproval
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp import CampaignState, Gateway
 from orchestration.settings import Settings
@@ -16,7 +15,6 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 _GONE_OUT = ("sending", "sent")
-_OF_SENT_TO = {"sent": "sent", "hard": "hard_bounce", "soft": "soft_bounce"}
 
 
 def title_of(wave_id: str) -> str:
@@ -162,42 +160,3 @@ def delete_drafts(ledger: Ledger, gateway: Gateway, wave_id: str, waits: Waits, 
 def _delete(ledger: Ledger, gateway: Gateway, wave_id: str, campaign_id: str) -> None:
     with recorded(ledger, wave_id, "delete_campaign", campaign_id=campaign_id):
         gateway.delete_campaign(campaign_id)
-
-
-def compare_person_by_person(ledger: Ledger, gateway: Gateway, wave: Wave, waits: Waits) -> str:
-    """What became of each recipient by Mailchimp's sent-to, into the ledger. Returns the sums, for the wave's move.
-
-    Raises MailchimpUnknown while Mailchimp's own report is not complete.
-    """
-    campaign_id, at = wave.mailchimp_campaign_id, wave.sent_at
-    if campaign_id is None or at is None:
-        raise LedgerError(f"Wave {wave.wave_id} is {wave.state} but names no Mailchimp campaign, or no time.")
-    sent = waits.until(
-        lambda: _complete_sent_to(gateway, campaign_id),
-        waits.report_limit,
-        f"Wave {wave.wave_id}: Mailchimp's report is not complete yet. Settle it later.",
-    )
-    left = gateway.unsubscribed(campaign_id)
-    people = recipients_by_hash(ledger, wave.wave_id)
-    told = {person.contact_id: _delivery(sent.get(one), left.get(one), one in left) for one, person in people.items()}
-    ledger.record_deliveries(wave.wave_id, ((contact_id, delivery, at) for contact_id, delivery in told.items()))
-    strangers = len(sent.keys() - people.keys())
-    if strangers:
-        log.error("Wave %s: Mailchimp sent it to %d who were not its recipients.", wave.wave_id, strangers)
-    counts = {name: list(told.values()).count(name) for name in sorted(set(told.values()))}
-    return ", ".join(f"{number} {name}" for name, number in counts.items()) + (
-        f", and {strangers} who were not recipients" if strangers else ""
-    )
-
-
-def _complete_sent_to(gateway: Gateway, campaign_id: str) -> dict[str, str] | None:
-    sent = gateway.sent_to(campaign_id)
-    return sent if len(sent) >= gateway.report(campaign_id)["emails_sent"] else None
-
-
-def _delivery(sent: str | None, reason: str | None, has_left: bool) -> str:
-    if sent is None:
-        return "not_sent"
-    if has_left:
-        return "complained" if any(word in (reason or "").lower() for word in ("abuse", "spam")) else "unsubscribed"
-    return _OF_SENT_TO.get(sent, "not_sent")

@@ -9,11 +9,12 @@ looks what happened (`find_campaigns`, `status`) before trying again.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orchestration.core.errors import MailchimpRefused
 from orchestration.resources.mailchimp_audience import AudienceGateway
-from orchestration.resources.mailchimp_calls import Pauses
+from orchestration.resources.mailchimp_calls import Pauses, moment_of
 from orchestration.settings import Settings
 
 _TRACKING = ("opens", "html_clicks", "text_clicks")
@@ -34,6 +35,14 @@ class CampaignState:
     from_name: str
     reply_to: str
     tracking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Somebody who left after a campaign: the reason they gave (a complaint is `abuse`), and when by Mailchimp's clock."""
+
+    reason: str
+    at: datetime | None
 
 
 class Gateway(AudienceGateway):
@@ -122,14 +131,14 @@ class Gateway(AudienceGateway):
         rows = self._call.everything("sent-to", function, campaign_id, key="sent_to", by="email_id", fields=fields)
         return {one: row["status"] for one, row in rows.items()}
 
-    def unsubscribed(self, campaign_id: str) -> dict[str, str]:
-        """Who left after this campaign: address hash → the reason they gave; a complaint is `abuse`."""
+    def unsubscribed(self, campaign_id: str) -> dict[str, Departure]:
+        """Who left after this campaign, by address hash."""
         function = self._reports.get_unsubscribed_list_for_campaign
-        fields = ["unsubscribes.email_id", "unsubscribes.reason", "total_items"]
+        fields = [f"unsubscribes.{name}" for name in ("email_id", "reason", "timestamp")] + ["total_items"]
         rows = self._call.everything(
             "unsubscribed", function, campaign_id, key="unsubscribes", by="email_id", fields=fields
         )
-        return {one: row.get("reason") or "" for one, row in rows.items()}
+        return {one: Departure(row.get("reason") or "", moment_of(row.get("timestamp"))) for one, row in rows.items()}
 
     def report(self, campaign_id: str) -> dict[str, Any]:
         """Mailchimp's own figures: emails_sent, abuse_reports, unsubscribed, bounces …"""

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import requests
@@ -190,6 +191,11 @@ def _problem(body: Any) -> dict[str, Any] | None:
         except ValueError:
             return None
     return body if isinstance(body, dict) and (body.get("title") or body.get("detail")) else None
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """A time as Mailchimp writes it, to the second: the end of that second, so that it is not before what came in it."""
+    return datetime.fromisoformat(text).replace(microsecond=999_999) if text else None
 
 
 def without_addresses(text: str) -> str:

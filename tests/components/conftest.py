@@ -1,5 +1,6 @@
 import json
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -133,8 +134,19 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path):
-    with running(tmp_path / "sandbox.sqlite") as url:
-        env = {"DATA_DIR": str(tmp_path), "SANDBOX_PORT": url.rpartition(":")[2], "AS_OF": AS_OF.isoformat()}
-        settings = Settings.from_env(env)
-        yield Shop(settings, Ledger(settings), Gateway(settings, Pauses(0.01, 0.05, 4)), url)
+def open_shop(tmp_path):
+    """A shop whose Mailchimp goes by the clock it is given."""
+    with ExitStack() as stack:
+
+        def opened(mailchimp_now=lambda: datetime.now(UTC)):
+            url = stack.enter_context(running(tmp_path / "sandbox.sqlite", now=mailchimp_now))
+            env = {"DATA_DIR": str(tmp_path), "SANDBOX_PORT": url.rpartition(":")[2], "AS_OF": AS_OF.isoformat()}
+            settings = Settings.from_env(env)
+            return Shop(settings, Ledger(settings), Gateway(settings, Pauses(0.01, 0.05, 4)), url)
+
+        yield opened
+
+
+@pytest.fixture
+def shop(open_shop):
+    return open_shop()
