@@ -27,6 +27,9 @@ class Settings:
     mailchimp_list_id: str | None
     mailchimp_timeout: float
     sandbox_port: int
+    sandbox_faults: float
+    sandbox_faults_seed: int
+    sandbox_recording: Path | None
     ui_port: int
     from_name: str
     reply_to: str
@@ -47,6 +50,9 @@ class Settings:
             mailchimp_list_id=env.get("MAILCHIMP_LIST_ID") or None,
             mailchimp_timeout=_number(env, "MAILCHIMP_TIMEOUT", 130),
             sandbox_port=int(_number(env, "SANDBOX_PORT", 8025)),
+            sandbox_faults=_share(env, "SANDBOX_FAULTS"),
+            sandbox_faults_seed=int(_number(env, "SANDBOX_FAULTS_SEED", 1)),
+            sandbox_recording=_path(env, "SANDBOX_RECORDING"),
             ui_port=int(_number(env, "UI_PORT", 3000)),
             from_name=env.get("FROM_NAME") or "Larkspur Skin",
             reply_to=env.get("REPLY_TO") or "hello@larkspur-skin.test",
@@ -141,6 +147,20 @@ def _hours(env: Mapping[str, str], name: str, default: str) -> tuple[int, int] |
     if not (0 <= start < 24 and 0 <= end < 24) or start == end:
         raise SettingsError(f"{name}={text!r} is neither two different hours, such as 21-07, nor off.")
     return start, end
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    text = env.get(name)
+    return Path(text).resolve() if text else None
+
+
+def _share(env: Mapping[str, str], name: str) -> float:
+    share = _number(env, name, 0)
+    if share > 1:
+        raise SettingsError(
+            f"{name}={env.get(name)!r} is no share: a number above 0 and up to 1, such as 0.05 for 5 %."
+        )
+    return share
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:
