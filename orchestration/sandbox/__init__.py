@@ -7,6 +7,7 @@
                         │ send: every subscribed member of the campaign's segment (sending)
                         ▼
     browser ──HTTP──► /           campaigns, and each email as its reader sees it (outbox, merge_tags)
+    test    ──HTTP──► /sandbox    which calls fail and how, what was called, who got what (control, faults)
 
 Run it: `python -m orchestration.sandbox`. It listens on 127.0.0.1 only and takes any API key that is not empty.
 
@@ -21,4 +22,6 @@ Addresses steer it, as test card numbers do. What the part before the @ begins w
 
 A person who bounced, complained or unsubscribed is in a compliance state from then on, as at Mailchimp: no call can set
 them to subscribed. Somebody unsubscribed by a call can be resubscribed by a call.
+
+Calls can be made to fail, over HTTP and by chance, and it tells what it was asked and who got how many emails: control.py.
 """

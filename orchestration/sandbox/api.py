@@ -1,4 +1,4 @@
-"""The API's table of routes, and the one way every call goes: key, body, handler in a transaction, answer."""
+"""The API's table of routes, and the one way every call goes: fault, key, body, handler in a transaction, answer."""
 
 import base64
 import binascii
@@ -14,6 +14,9 @@ from starlette.routing import Route
 
 from orchestration.sandbox import campaigns, lists, members, reports, segments
 from orchestration.sandbox.calls import Call, Handler, Json, Problem, invalid, not_found, select_fields
+from orchestration.sandbox.control import Control
+from orchestration.sandbox.fault_answers import NoAnswer, faulty
+from orchestration.sandbox.faults import REFUSE_MEMBERS, Fault
 from orchestration.sandbox.store import Store
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -33,50 +36,81 @@ API: list[tuple[str, str, Handler]] = [
 ]
 
 
-def api_routes(store: Store, clock: Callable[[], str], send_soon: Callable[[str], None]) -> list[Route]:
-    """One route a path, so that a wrong method is told apart from a wrong path; the last one is for wrong paths.
+ENDPOINTS = [f"{method} {path}" for method, path, _ in API]
+
+
+class Api:
+    """How calls are answered.
 
     `clock` gives the timestamp of a call; `send_soon` is told of each campaign that is to be sent, after the commit.
     """
-    of_path: dict[str, dict[str, Handler]] = {}
-    for method, path, handler in API:
-        of_path.setdefault(path, {})[method] = handler
 
-    def endpoint(handlers: Mapping[str, Handler]) -> Callable:
-        def answer(handler: Handler, request: Request, body: Json) -> Json | None:
-            with store.transaction() as db:
-                call = Call(
-                    db=db,
-                    params=request.path_params,
-                    query=request.query_params,
-                    body=body,
-                    now=clock(),
-                    root=f"{request.base_url}3.0",
-                )
-                document = handler(call)
-            for campaign_id in call.to_send:
-                send_soon(campaign_id)
-            return document
+    def __init__(
+        self, store: Store, control: Control, clock: Callable[[], str], send_soon: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._control = control
+        self._clock = clock
+        self._send_soon = send_soon
 
+    def routes(self) -> list[Route]:
+        """One route a path, so that a wrong method is told apart from a wrong path; the last one is for wrong paths."""
+        of_path: dict[str, dict[str, Handler]] = {}
+        for method, path, handler in API:
+            of_path.setdefault(path, {})[method] = handler
+        routes = [Route(path, self._endpoint(path, handlers), methods=_METHODS) for path, handlers in of_path.items()]
+        return [*routes, Route("/{path:path}", self._endpoint("/{path}", {}), methods=_METHODS)]
+
+    def _endpoint(self, path: str, handlers: Mapping[str, Handler]) -> Callable:
         async def api(request: Request) -> Response:
-            try:
-                _check_key(request)
-                handler = _handler(handlers, request)
-                document = await run_in_threadpool(answer, handler, request, await _body(request))
-            except Problem as problem:
-                return _respond(problem.status, problem.document(), "application/problem+json", problem.headers)
-            if document is None:
-                return _respond(204, None, "application/json")
-            if request.method == "GET":
-                document = select_fields(
-                    document, request.query_params.get("fields"), request.query_params.get("exclude_fields")
-                )
-            return _respond(200, document, "application/json")
+            name = f"{request.method} {path}"
+            with self._control.faults.under_way(name) as fault:
+                response = await self._respond(handlers, request, fault)
+            self._control.count(name, None if isinstance(response, NoAnswer) else response.status_code, fault)
+            return response
 
         return api
 
-    routes = [Route(path, endpoint(handlers), methods=_METHODS) for path, handlers in of_path.items()]
-    return [*routes, Route("/{path:path}", endpoint({}), methods=_METHODS)]
+    async def _respond(self, handlers: Mapping[str, Handler], request: Request, fault: Fault | None) -> Response:
+        if fault is None:
+            return await self._work(handlers, request)
+        refused = fault.members if fault.kind == REFUSE_MEMBERS else 0
+        try:
+            return await faulty(fault, request, lambda: self._work(handlers, request, refused))
+        except Problem as problem:
+            return _problem(problem)
+
+    async def _work(self, handlers: Mapping[str, Handler], request: Request, refuse_members: int = 0) -> Response:
+        try:
+            _check_key(request)
+            handler = _handler(handlers, request)
+            body = await _body(request)
+            document = await run_in_threadpool(self._handle, handler, request, body, refuse_members)
+        except Problem as problem:
+            return _problem(problem)
+        if document is None:
+            return _answer(204, None, "application/json")
+        if request.method == "GET":
+            document = select_fields(
+                document, request.query_params.get("fields"), request.query_params.get("exclude_fields")
+            )
+        return _answer(200, document, "application/json")
+
+    def _handle(self, handler: Handler, request: Request, body: Json, refuse_members: int) -> Json | None:
+        with self._store.transaction() as db:
+            call = Call(
+                db=db,
+                params=request.path_params,
+                query=request.query_params,
+                body=body,
+                now=self._clock(),
+                root=f"{request.base_url}3.0",
+                refuse_members=refuse_members,
+            )
+            document = handler(call)
+        for campaign_id in call.to_send:
+            self._send_soon(campaign_id)
+        return document
 
 
 def _handler(handlers: Mapping[str, Handler], request: Request) -> Handler:
@@ -126,7 +160,11 @@ async def _body(request: Request) -> Json:
     return body
 
 
-def _respond(status: int, document: Json | None, kind: str, headers: Mapping[str, str] | None = None) -> Response:
+def _problem(problem: Problem) -> Response:
+    return _answer(problem.status, problem.document(), "application/problem+json", problem.headers)
+
+
+def _answer(status: int, document: Json | None, kind: str, headers: Mapping[str, str] | None = None) -> Response:
     content = b"" if document is None else json.dumps(document, ensure_ascii=False).encode()
     every = {"Content-Type": f"{kind}; charset=utf-8", "X-Request-Id": str(uuid.uuid4())}
     return Response(content, status, {**every, **(headers or {})})

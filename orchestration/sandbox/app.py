@@ -1,16 +1,19 @@
-"""The sandbox as one Starlette application: the API under /3.0, the outbox's pages under /."""
+"""The sandbox as one Starlette application: the API under /3.0, its steering under /sandbox, the outbox's pages under /."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from orchestration.sandbox.api import api_routes
+from orchestration.sandbox.api import ENDPOINTS, Api
+from orchestration.sandbox.control import Control, control_routes
+from orchestration.sandbox.faults import Faults
 from orchestration.sandbox.lists import ensure_list
 from orchestration.sandbox.outbox import outbox_routes
 from orchestration.sandbox.sending import finish, unfinished
@@ -25,11 +28,21 @@ def machine_time() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(db_path: Path, *, list_id: str = LIST_ID, now: Callable[[], datetime] = machine_time) -> Starlette:
-    """The application on the state file `db_path`, with the list `list_id` in it. `now` is the clock of all it stamps."""
+def create_app(
+    db_path: Path,
+    *,
+    list_id: str = LIST_ID,
+    now: Callable[[], datetime] = machine_time,
+    faults: Sequence[Mapping[str, Any]] = (),
+) -> Starlette:
+    """The application on the state file `db_path`, with the list `list_id` in it. `now` is the clock of all it stamps;
+    `faults` are the rules it starts with (faults.py).
+    """
     store = Store(db_path)
     with store.transaction() as db:
         ensure_list(db, list_id, timestamp(now()))
+    control = Control(Faults(ENDPOINTS), store)
+    control.faults.tell(list(faults))
     sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-send")
 
     def clock() -> str:
@@ -52,5 +65,6 @@ def create_app(db_path: Path, *, list_id: str = LIST_ID, now: Callable[[], datet
         sender.shutdown(wait=True)
         store.close()
 
-    routes = [Mount("/3.0", routes=api_routes(store, clock, send_soon)), *outbox_routes(store, clock)]
+    api = Mount("/3.0", routes=Api(store, control, clock, send_soon).routes())
+    routes = [api, *control_routes(control), *outbox_routes(store, clock)]
     return Starlette(routes=routes, lifespan=lifespan)

@@ -21,7 +21,8 @@ class Call:
     """One request.
 
     `now` is a timestamp as stored; `root` is the address of the API, such as http://127.0.0.1:8025/3.0; a handler puts the
-    ids of campaigns that are to be sent, once its transaction is committed, in `to_send`.
+    ids of campaigns that are to be sent, once its transaction is committed, in `to_send`; a batch refuses the first
+    `refuse_members` of its members, because the sandbox was told so (faults.py).
     """
 
     db: sqlite3.Connection
@@ -30,6 +31,7 @@ class Call:
     body: Json
     now: str
     root: str
+    refuse_members: int = 0
     to_send: list[str] = field(default_factory=list)
 
     def page(self) -> tuple[int, int]:

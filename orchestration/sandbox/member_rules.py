@@ -33,6 +33,15 @@ def member_exists(address: str) -> Problem:
     )
 
 
+def too_many_signups(address: str) -> Problem:
+    """What may hit anybody in a batch, through no fault of theirs or ours."""
+    return Problem(
+        400,
+        "Invalid Resource",
+        f"{address} has signed up to a lot of lists very recently; we're not allowing more signups for now.",
+    )
+
+
 def check_new_address(address: str) -> None:
     if not _ADDRESS.fullmatch(address):
         raise Problem(400, "Invalid Resource", "Please provide a valid email address.")

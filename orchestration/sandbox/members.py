@@ -4,7 +4,13 @@ import sqlite3
 
 from orchestration.sandbox.calls import Call, Handler, Json, Problem, bad_request, expect, invalid, not_found, require
 from orchestration.sandbox.lists import the_list
-from orchestration.sandbox.member_rules import hash_in_path, member_exists, member_hash, merge_field_rows
+from orchestration.sandbox.member_rules import (
+    hash_in_path,
+    member_exists,
+    member_hash,
+    merge_field_rows,
+    too_many_signups,
+)
 from orchestration.sandbox.member_save import find_member, save_member
 from orchestration.sandbox.member_views import batch_view, member_view, tags_of
 
@@ -21,8 +27,10 @@ def batch_members(call: Call) -> Json:
         raise bad_request(f"You have exceeded the limit of {MAX_BATCH} members per request.")
     fields = merge_field_rows(call.db, list_id)
     created, updated, errors = [], [], []
-    for entry in entries:
+    for number, entry in enumerate(entries):
         try:
+            if number < call.refuse_members:
+                raise too_many_signups(entry.get("email_address", "") if isinstance(entry, dict) else "")
             is_new, row = _save_batched(call, list_id, entry, fields, update_existing)
         except Problem as problem:
             errors.append(_batch_error(entry, problem))
@@ -138,7 +146,7 @@ def get_member(call: Call) -> Json:
 def put_member(call: Call) -> Json:
     """Add or update one member: `status_if_new` for somebody new, `status`, if given, for somebody known."""
     list_id = the_list(call)["id"]
-    existing = find_member(call.db, list_id, hash_in_path(call.params["member"]))
+    existing = find_member(call.db, list_id, hash_in_path(call.params["subscriber_hash"]))
     status = expect(call.body, "status", str)
     if existing is None:
         require(call.body, "email_address")
@@ -176,7 +184,7 @@ def delete_permanently(call: Call) -> None:
 
 
 def _the_member(call: Call, list_id: str) -> sqlite3.Row:
-    row = find_member(call.db, list_id, hash_in_path(call.params["member"]))
+    row = find_member(call.db, list_id, hash_in_path(call.params["subscriber_hash"]))
     if row is None:
         raise not_found()
     return row
@@ -196,9 +204,9 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/lists/{list_id}", batch_members),
     ("GET", "/lists/{list_id}/members", list_members),
     ("POST", "/lists/{list_id}/members", add_member),
-    ("GET", "/lists/{list_id}/members/{member}", get_member),
-    ("PUT", "/lists/{list_id}/members/{member}", put_member),
-    ("PATCH", "/lists/{list_id}/members/{member}", patch_member),
-    ("DELETE", "/lists/{list_id}/members/{member}", archive_member),
-    ("POST", "/lists/{list_id}/members/{member}/actions/delete-permanent", delete_permanently),
+    ("GET", "/lists/{list_id}/members/{subscriber_hash}", get_member),
+    ("PUT", "/lists/{list_id}/members/{subscriber_hash}", put_member),
+    ("PATCH", "/lists/{list_id}/members/{subscriber_hash}", patch_member),
+    ("DELETE", "/lists/{list_id}/members/{subscriber_hash}", archive_member),
+    ("POST", "/lists/{list_id}/members/{subscriber_hash}/actions/delete-permanent", delete_permanently),
 ]

@@ -10,6 +10,8 @@ from orchestration.sandbox.member_views import batch_view
 
 MAX_BATCH = 500
 
+_NOT_ADDED = "The contacts could not be added to the segment."
+
 
 def get_segments(call: Call) -> Json:
     list_id = the_list(call)["id"]
@@ -67,17 +69,18 @@ def batch_segment(call: Call) -> Json:
     to_remove = expect(call.body, "members_to_remove", list, [])
     if max(len(to_add), len(to_remove)) > MAX_BATCH:
         raise bad_request(f"You have exceeded the limit of {MAX_BATCH} members per request.")
-    added = _put_in(call.db, row, to_add)
+    refused = to_add[: call.refuse_members]
+    added = _put_in(call.db, row, to_add[len(refused) :])
     removed = _take_out(call.db, row, to_remove)
     call.db.execute("update segments set updated_at = ? where id = ?", (call.now, row["id"]))
     fields = merge_field_rows(call.db, row["list_id"])
     return {
         "members_added": [batch_view(call, member, fields, []) for member in added],
         "members_removed": [batch_view(call, member, fields, []) for member in removed],
-        "errors": [],
+        "errors": [{"email_addresses": refused, "error": _NOT_ADDED}] if refused else [],
         "total_added": len(added),
         "total_removed": len(removed),
-        "error_count": 0,
+        "error_count": len(refused),
         "_links": [call.link("self", _path(row), "POST")],
     }
 

@@ -1,5 +1,6 @@
 """The server: as a command and inside a test."""
 
+import json
 import os
 import signal
 import socket
@@ -24,8 +25,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(data_dir: Path, port: int) -> subprocess.Popen:
-    env = {**os.environ, "DATA_DIR": str(data_dir), "SANDBOX_PORT": str(port), "PYTHONPATH": str(PROJECT)}
+def start(data_dir: Path, port: int, **settings: str) -> subprocess.Popen:
+    env = {**os.environ, "DATA_DIR": str(data_dir), "SANDBOX_PORT": str(port), "PYTHONPATH": str(PROJECT), **settings}
     return subprocess.Popen([sys.executable, "-m", "orchestration.sandbox"], env=env, stderr=subprocess.PIPE)
 
 
@@ -61,6 +62,37 @@ def test_the_command_serves_the_outbox_and_the_api_and_keeps_its_state_through_a
         second.terminate()
         second.communicate(timeout=20)
     assert (tmp_path / "sandbox.sqlite").exists()
+
+
+def test_the_command_takes_mishaps_by_chance_and_a_recording_from_the_environment(tmp_path):
+    port, recording = free_port(), tmp_path / "calls.jsonl"
+    url = f"http://127.0.0.1:{port}"
+    # Of this seed's first 20 calls 8 get a fault, and none is one that takes long.
+    settings = {"SANDBOX_FAULTS": "0.4", "SANDBOX_FAULTS_SEED": "75", "SANDBOX_RECORDING": str(recording)}
+    process = start(tmp_path, port, **settings)
+    statuses = []
+    try:
+        wait_for(url, process)
+        for number in range(20):
+            try:
+                response = httpx.get(f"{url}/3.0/lists?count={number}", auth=("any", "key"), timeout=10)
+                statuses.append(response.status_code)
+            except httpx.TransportError:
+                statuses.append(None)
+        [told] = httpx.get(f"{url}/sandbox/faults").json()["faults"]
+    finally:
+        process.terminate()
+        _, log = process.communicate(timeout=20)
+    assert (told["fault"], told["chance"], told["seed"], told["seen"]) == ("any", 0.4, 75, 20)
+    assert told["fired"] == 8
+    assert statuses.count(200) == 12
+    lines = [json.loads(line) for line in recording.read_text().splitlines()]
+    assert [line["query"]["count"] for line in lines] == [[str(number)] for number in range(20)]
+    assert {line["path"] for line in lines} == {"/lists"}
+    assert {line["kind"] for line in lines if line["status"] == 200} == {"application/json"}
+    assert json.loads(next(line["response"] for line in lines if line["status"] == 200))["total_items"] == 1
+    assert b"Traceback" not in log
+    assert b"ERROR" not in log
 
 
 def test_a_taken_port_is_named_with_what_to_do(tmp_path):
