@@ -7,6 +7,7 @@ Then, unless a draft is still waiting for somebody's approval, a new wave is pla
 import logging
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from orchestration.components import delivery
@@ -125,17 +126,30 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
     now = services.settings.now()
     # What is on its way already is finished at any hour; an approval given at night goes out in the morning.
     is_night = wave.state in NOT_BEGUN and is_quiet(now, services.settings.quiet_hours)
+
+    def emails_of(contact_ids: Set[str]) -> dict[str, str]:
+        people = (person for batch in services.ledger.recipients(wave.wave_id, "recipient") for person in batch)
+        return {person.contact_id: person.email or "" for person in people if person.contact_id in contact_ids}
+
+    def signed_up(contact_ids: Set[str]) -> dict[str, datetime]:
+        return last_signups(services.warehouse, emails_of(contact_ids))
+
     if action == "draft" or is_night:
         if wave.state != "planned":
             return wave
         return delivery.draft(
-            services.settings, services.ledger, services.gateway, services.renderer, campaign, wave.wave_id, who
+            services.settings,
+            services.ledger,
+            services.gateway,
+            services.renderer,
+            campaign,
+            wave.wave_id,
+            who,
+            signed_up=signed_up,
         )
 
     def still(contact_ids: Set[str]) -> set[str]:
-        people = (person for batch in services.ledger.recipients(wave.wave_id, "recipient") for person in batch)
-        emails = {person.contact_id: person.email or "" for person in people if person.contact_id in contact_ids}
-        return still_addressable(services.warehouse, emails)
+        return still_addressable(services.warehouse, emails_of(contact_ids))
 
     return delivery.resume(
         services.settings,
@@ -146,7 +160,20 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
         wave.wave_id,
         who,
         still_addressable=still,
+        signed_up=signed_up,
     )
+
+
+def last_signups(warehouse: Warehouse, emails: Mapping[str, str]) -> dict[str, datetime]:
+    """When each contact (id → address) said last, by the last complete build, that they want emails at that very address."""
+    with warehouse.reader() as con:
+        rows = con.execute(
+            "select email, max(occurred_at) from lake.intermediate.int_signups "
+            "where signup_action = 'subscribe' and email in (select unnest($asked::varchar[])) group by email",
+            {"asked": list(emails.values())},
+        ).fetchall()
+    at = dict(rows)
+    return {contact_id: at[email] for contact_id, email in emails.items() if email in at}
 
 
 def still_addressable(warehouse: Warehouse, emails: Mapping[str, str]) -> set[str]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestration.components.delivery_audience import (
+    SignedUp,
     StillAddressable,
     Waits,
     ask_consent_again,
@@ -61,11 +62,13 @@ def draft(
     wave_id: str,
     who: str,
     *,
+    signed_up: SignedUp,
     waits: Waits | None = None,
 ) -> Wave:
     """planned → drafted: everything Mailchimp needs is there, and its hash is in the ledger.
 
-    A wave that loses all its recipients on the way is cancelled. One that is drafted already is left as it is.
+    `signed_up` answers, for a set of contact ids, when each signed up last at the address the wave has for them. A wave
+    that loses all its recipients on the way is cancelled. One that is drafted already is left as it is.
     """
     waits = waits or Waits.of(settings)
     with delivering(settings, wave_id, waits):
@@ -78,7 +81,7 @@ def draft(
         gateway.ensure_list()
         with recorded(ledger, wave_id, "ensure_merge_fields"):
             gateway.ensure_merge_fields()
-        people = make_members(ledger, gateway, wave_id)
+        people = make_members(ledger, gateway, wave_id, signed_up)
         if not people:
             return cancel(settings, ledger, gateway, wave_id, who, why="nobody was left to write to", waits=waits)
         with recorded(ledger, wave_id, "ensure_segment") as outcome:
@@ -251,6 +254,7 @@ def resume(
     who: str,
     *,
     still_addressable: StillAddressable,
+    signed_up: SignedUp,
     waits: Waits | None = None,
 ) -> Wave:
     """Take a wave onward from wherever it was left, as far as its approval allows: a draft by hand waits for one."""
@@ -259,7 +263,7 @@ def resume(
         # Its report was late when it went out. A run looks once, it has other waves to see to.
         waits = replace(waits or Waits.of(settings), report_limit=0)
     if wave.state == "planned":
-        wave = draft(settings, ledger, gateway, renderer, campaign, wave_id, who, waits=waits)
+        wave = draft(settings, ledger, gateway, renderer, campaign, wave_id, who, signed_up=signed_up, waits=waits)
     if wave.state == "drafted" and campaign.approval == "automatic" and wave.draft_hash is not None:
         wave = approve(ledger, wave_id, wave.draft_hash, who, settings.now())
     if wave.state in ("approved", "sending"):

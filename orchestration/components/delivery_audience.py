@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 StillAddressable = Callable[[set[str]], Iterable[str]]
+SignedUp = Callable[[set[str]], Mapping[str, datetime]]
+_LEFT = ("unsubscribed", "cleaned")
 MAX_MERGE_BYTES = 255  # Mailchimp cuts the text of a merge field there
 _ASK_AT_ONCE = 10_000
 
@@ -95,10 +98,10 @@ def recipients_by_hash(ledger: Ledger, wave_id: str) -> dict[str, Recipient]:
     return people
 
 
-def make_members(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Recipient]:
+def make_members(ledger: Ledger, gateway: Gateway, wave_id: str, signed_up: SignedUp) -> dict[str, Recipient]:
     """Every recipient is a subscribed member of the audience; who can't be is excluded. The recipients who are left.
 
-    Only addresses Mailchimp does not know at all are created.
+    Only addresses Mailchimp does not know at all are created. Who had left and has signed up since is asked to confirm.
     """
     people = recipients_by_hash(ledger, wave_id)
     known = gateway.members_of([_email(person) for person in people.values()])
@@ -119,7 +122,38 @@ def make_members(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Re
         status = known[one].status if one in known else None
         if status != "subscribed":
             drops[one] = drop_reason(status)
+    left = {one: people[one] for one in drops if one in known and known[one].status in _LEFT}
+    drops.update(dict.fromkeys(_ask_to_confirm(ledger, gateway, wave_id, left, known, signed_up), "mailchimp_pending"))
     return _drop(ledger, wave_id, people, drops)
+
+
+def _ask_to_confirm(
+    ledger: Ledger,
+    gateway: Gateway,
+    wave_id: str,
+    left: Mapping[str, Recipient],
+    known: Mapping[str, Member],
+    signed_up: SignedUp,
+) -> set[str]:
+    """Who had left Mailchimp's audience and has signed up since is asked by Mailchimp whether they mean it (DESIGN 7).
+
+    Those asked. It happens once for a signup: asked, they are pending, and changed later than it. Where it is not known when
+    they left or signed up, nobody is asked.
+    """
+    signups = signed_up({person.contact_id for person in left.values()}) if left else {}
+    asked = set()
+    for one, person in left.items():
+        signed_up_at, left_by = signups.get(person.contact_id), known[one].changed_at
+        if signed_up_at is None or left_by is None or signed_up_at <= left_by:
+            continue
+        try:
+            with recorded(ledger, wave_id, "ask_to_confirm", contact_id=person.contact_id):
+                gateway.ask_to_confirm(_email(person))
+        except MailchimpRefused as error:
+            log.info("Contact %s: %s", person.contact_id, error)
+        else:
+            asked.add(one)
+    return asked
 
 
 def write_fields(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Member]:

@@ -24,6 +24,7 @@ from orchestration.resources.models import segments
 from orchestration.resources.warehouse import Build, Warehouse
 from orchestration.settings import Settings
 
+CONFIRM_HOURS = 24  # between two looks whether somebody has confirmed
 EVER_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
 # One row per member of the segment; `why_not` is the first exclusion that applies, in the order of core.audience.
@@ -44,7 +45,8 @@ with claims as (
     group by all
 ),
 
--- Mailchimp's own no, which holds for every campaign until the person says something newer
+-- Mailchimp's own no, which holds for every campaign until the person says something newer. Whom it has asked to confirm
+-- answers there, where only a look can tell.
 refusals as (
     select
         contact_id::uuid as contact_id,
@@ -71,7 +73,9 @@ select
         when contacts.is_suppressed then 'suppressed'
         when contacts.email is null then 'no_address'
         when not contacts.is_subscribed or contacts.basis is null then 'no_consent'
-        when refusals.refused_at >= consents.last_answered_at then refusals.reason
+        when refusals.refused_at >= consents.last_answered_at
+            and (refusals.reason <> 'mailchimp_pending' or refusals.refused_at > $now - to_hours($confirm_hours))
+            then refusals.reason
         when members.entered_at <= $started_at then 'entered_before_start'
         when claims.is_open_here then 'already_sent'
         when claims.entries > 0 and ($reentry_days is null or claims.last_here > $now - to_days($reentry_days))
@@ -223,6 +227,7 @@ def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_a
         "now": now,
         "started_at": started_at,
         "reentry_days": campaign.reentry.after_days,
+        "confirm_hours": CONFIRM_HOURS,
         "gap_hours": MANNERS.gap_hours,
         "most_in_7_days": MANNERS.most_in_7_days,
         "most_in_30_days": MANNERS.most_in_30_days,

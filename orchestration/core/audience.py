@@ -28,7 +28,7 @@ EXCLUSION_REASONS = {
 DROP_REASONS = {
     "mailchimp_unsubscribed": "Mailchimp says unsubscribed: the objection stands wherever it was made (PECR reg. 22)",
     "mailchimp_cleaned": "Mailchimp says cleaned: the address bounced for good",
-    "mailchimp_pending": "Mailchimp still waits for the person's own confirmation",
+    "mailchimp_pending": "Mailchimp has asked the person to confirm, and waits for their answer; looked at again once a day",
     "mailchimp_transactional": "Mailchimp knows the person from orders only, which is no consent to marketing",
     "mailchimp_archived": "archived in Mailchimp, by hand or at the person's wish",
     "mailchimp_absent": "Mailchimp does not know the address any more, and unknown means no",

@@ -1,18 +1,19 @@
 """The gateway's half that is about people: the audience, its members, their fields and segments.
 
 People are named by address hash (MD5 of the lower-case address, Mailchimp's own member id). Nothing here can make an
-existing member subscribed: `add_new_members` never updates, and `set_fields` has no status to carry. Every method may
-be called again at any time.
+existing member subscribed: `add_new_members` never updates, `set_fields` has no status to carry, and `ask_to_confirm`
+leaves the answer to the person. Every method may be called again at any time.
 """
 
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, SettingsError
-from orchestration.resources.mailchimp_calls import PAGE, Calls, Pauses, without_addresses
+from orchestration.resources.mailchimp_calls import PAGE, Calls, Pauses, moment_of, without_addresses
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,16 +22,19 @@ SANDBOX_LIST = "sandbox0001"
 FIELDS = ("FNAME", "ART1", "ART2", "ART3")
 BATCH = 500
 CONFIRM_SINGLY = 1000
+_OF_A_MEMBER = ("status", "merge_fields", "last_changed")
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What Mailchimp says of an address: its status, and those of our merge fields (FIELDS) that are not empty."""
+    """What Mailchimp says of an address: its status, those of our merge fields (FIELDS) that are not empty, and when
+    anything about it changed last; so of somebody who left, a moment not before they did."""
 
     status: str
     fields: dict[str, str]
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class AudienceGateway:
         return found | self._each(missing) if len(missing) <= CONFIRM_SINGLY else found
 
     def _members(self, **filters: Any) -> dict[str, Member]:
-        fields = ["members.id", "members.status", "members.merge_fields", "total_items"]
+        fields = [f"members.{name}" for name in ("id", *_OF_A_MEMBER)] + ["total_items"]
         function = self._lists.get_list_members_info
         rows = self._call.everything(
             "members", function, self.list_id, key="members", by="id", fields=fields, **filters
@@ -130,9 +134,7 @@ class AudienceGateway:
     def _each(self, wanted: Iterable[str]) -> dict[str, Member]:
         def look(one: str) -> tuple[str, Member] | None:
             try:
-                row = self._call(
-                    "a member", self._lists.get_list_member, self.list_id, one, fields=["status", "merge_fields"]
-                )
+                row = self._call("a member", self._lists.get_list_member, self.list_id, one, fields=[*_OF_A_MEMBER])
             except MailchimpRefused as error:
                 if error.status != 404:
                     raise
@@ -180,6 +182,18 @@ class AudienceGateway:
             self.list_id,
             address_hash(address),
             {"merge_fields": fields},
+            skip_merge_validation="true",
+        )
+
+    def ask_to_confirm(self, address: str) -> None:
+        """Have Mailchimp ask somebody who had left whether they want to be subscribed again: their status is pending until
+        they say so themselves. Only for members who are not subscribed."""
+        self._call(
+            "a confirmation",
+            self._lists.update_list_member,
+            self.list_id,
+            address_hash(address),
+            {"status": "pending"},
             skip_merge_validation="true",
         )
 
@@ -251,7 +265,8 @@ class AudienceGateway:
 
 def _member(row: dict[str, Any]) -> Member:
     fields = row.get("merge_fields") or {}
-    return Member(row["status"], {tag: str(fields[tag]) for tag in FIELDS if fields.get(tag)})
+    values = {tag: str(fields[tag]) for tag in FIELDS if fields.get(tag)}
+    return Member(row["status"], values, moment_of(row.get("last_changed")))
 
 
 def _sort_out(added: Added, error: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ class Shop:
         )
     )
     unwilling: set[str] = field(default_factory=set)
+    signups: dict[str, datetime] = field(default_factory=dict)
 
     def plan(self, *addresses):
         """Plan a wave to these addresses; the contact of each is found by `contact`."""
@@ -97,6 +98,17 @@ class Shop:
         assert all(UUID(contact_id) for contact_id in contact_ids)
         return contact_ids - self.unwilling
 
+    def signed_up(self, contact_ids):
+        """From `signups`, address → when."""
+        people = (
+            one for wave in self.ledger.waves() for batch in self.ledger.recipients(wave.wave_id) for one in batch
+        )
+        return {
+            one.contact_id: self.signups[one.email]
+            for one in people
+            if one.contact_id in contact_ids and one.email in self.signups
+        }
+
     def resume(self, wave_id, *, ledger=None, gateway=None):
         return resume(
             self.settings,
@@ -107,6 +119,7 @@ class Shop:
             wave_id,
             "test",
             still_addressable=self.still_addressable,
+            signed_up=self.signed_up,
             waits=self.waits,
         )
 

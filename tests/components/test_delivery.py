@@ -15,7 +15,15 @@ READERS = ["ann@shop.test", "bob@shop.test", "Cat@shop.test"]
 
 def drafted(shop, wave_id):
     return delivery.draft(
-        shop.settings, shop.ledger, shop.gateway, shop.renderer, shop.campaign, wave_id, "test", waits=shop.waits
+        shop.settings,
+        shop.ledger,
+        shop.gateway,
+        shop.renderer,
+        shop.campaign,
+        wave_id,
+        "test",
+        signed_up=shop.signed_up,
+        waits=shop.waits,
     )
 
 

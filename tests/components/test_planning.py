@@ -220,6 +220,17 @@ def test_whom_mailchimp_refused_is_not_tried_again_until_they_say_something_newe
     assert anew == {refused: ("recipient", None), other: ("excluded", "already_sent")}
 
 
+@pytest.mark.parametrize(("hours", "outcome"), [(23, ("excluded", "mailchimp_pending")), (25, ("recipient", None))])
+def test_whom_mailchimp_asks_to_confirm_is_looked_at_again_once_a_day(shop, hours, outcome):
+    pending = shop.person(answered_at=NOW - timedelta(days=1))
+    shop.build()
+    first = shop.plan(campaign())
+    shop.ledger.drop_recipients(first.wave_id, [(pending, "mailchimp_pending")])
+    shop.ledger.move(first.wave_id, "cancelled", who="test", why="nobody is left", at=NOW)
+    again = shop.plan(campaign(), fixed_as_of=NOW + timedelta(hours=hours), quiet_hours=None)
+    assert shop.decided(again) == {pending: outcome}
+
+
 def test_a_plan_that_waited_for_another_goes_by_what_is_known_when_its_turn_comes(shop, monkeypatch, caplog):
     monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.05)
     caplog.set_level("INFO")

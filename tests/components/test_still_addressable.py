@@ -1,11 +1,11 @@
-"""The second question before a send: may this contact be written to, at this address, by what is known now?"""
+"""What delivery asks the warehouse: may this contact be written to, at this address, and when did they last sign up there?"""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from orchestration.components.campaign_run import still_addressable
+from orchestration.components.campaign_run import last_signups, still_addressable
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -56,3 +56,23 @@ def test_not_who_unsubscribed_at_a_time_the_build_had_not_reached(warehouse):
 def test_an_unsubscribe_that_the_build_has_seen_is_the_models_to_judge(warehouse):
     unsubscribe(warehouse, batch_id=0, occurred_at=AS_OF - timedelta(days=1))
     assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == {str(ADA)}
+
+
+def test_the_last_signup_is_that_of_the_very_address(warehouse):
+    with warehouse.writer() as con:
+        con.execute(
+            "create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar)"
+        )
+        said = [
+            ("ada@mail.test", 3, "subscribe"),
+            ("ada@mail.test", 2, "subscribe"),
+            ("ada@mail.test", 1, "unsubscribe"),
+        ]
+        said += [("old@mail.test", 0, "subscribe"), ("ben@mail.test", 1, "update_preferences")]
+        con.executemany(
+            "insert into lake.intermediate.int_signups values (?, ?, ?)",
+            [(email, AS_OF - timedelta(days=days), what) for email, days, what in said],
+        )
+        warehouse.record_build(con, build_id="b2", build_no=2, as_of=AS_OF)
+    asked = {str(ADA): "ada@mail.test", str(BEN): "ben@mail.test"}
+    assert last_signups(warehouse, asked) == {str(ADA): AS_OF - timedelta(days=2)}
