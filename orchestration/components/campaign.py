@@ -21,6 +21,7 @@ from orchestration.components.services import Services
 from orchestration.core.audience import DEFERRAL_REASONS, EXCLUSION_REASONS
 from orchestration.core.campaign import Campaign
 from orchestration.core.wave import Wave
+from orchestration.resources.ledger_planning import counts_of
 from orchestration.settings import Settings
 
 GROUP = "campaigns"
@@ -145,7 +146,7 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
     )
     def launch_campaign(context: dg.AssetExecutionContext, config: launch) -> Iterator[Any]:
         services = Services.from_env()
-        who = context.run.tags.get("dagster/user") or f"run {context.run_id[:8]}"
+        who = context.run.tags.get("dagster/user") or f"run {context.run.run_id[:8]}"
         outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
         yield from _results(services, keys, outcome)
 
@@ -167,8 +168,8 @@ def _results(services: Services, keys: dict[str, dg.AssetKey], outcome: Campaign
         yield _counts_add_up(keys["audience"], outcome.plan.counts)
     else:
         yield dg.MaterializeResult(asset_key=keys["audience"], metadata={"note": _unplanned(outcome)} | taken_up)
-        if outcome.waves:
-            yield _counts_add_up(keys["audience"], outcome.waves[-1].counts)
+        # Dagster fails a step that leaves out a check, so a launch that had nothing to do gives one, too
+        yield _counts_add_up(keys["audience"], outcome.waves[-1].counts if outcome.waves else counts_of(()))
     drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
     if drafted:
         yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(services.settings, drafted[-1]))
