@@ -44,7 +44,7 @@ def wake_instance(settings: Settings) -> None:
     """
     import dagster as dg
 
-    from orchestration.components.liveness import bury_the_dead
+    from orchestration.resources.liveness import bury_the_dead
 
     with dg.DagsterInstance.get() as instance:
         instance.get_runs_count()
@@ -63,8 +63,8 @@ def run_main_job(settings: Settings) -> Told:
         warnings.simplefilter("ignore")
         import dagster as dg
 
-        from orchestration.components.liveness import bury_the_dead
         from orchestration.definitions import defs
+        from orchestration.resources.liveness import bury_the_dead
 
     services = Services(settings)
     before = _batches(services)
@@ -79,7 +79,7 @@ def run_main_job(settings: Settings) -> Told:
 
 
 def _run(code_location: Any, name: str, instance: Any) -> Any:
-    from orchestration.components.liveness import vouch
+    from orchestration.resources.liveness import vouch
 
     job = code_location.resolve_job_def(name)
     run_id = str(uuid.uuid4())

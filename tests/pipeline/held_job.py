@@ -4,7 +4,7 @@ import time
 
 import dagster as dg
 
-from orchestration.components.liveness import one_process
+from orchestration.resources.liveness import one_process
 from orchestration.settings import Settings
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from orchestration.commands.main_job import prepare
-from orchestration.components.liveness import bury_the_dead
+from orchestration.resources.liveness import bury_the_dead
 from orchestration.settings import PROJECT_DIR, Settings
 
 JOBS = Path(__file__).with_name("held_job.py")

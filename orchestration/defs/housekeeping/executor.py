@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.components.liveness import one_process
+from orchestration.resources.liveness import one_process
 
 
 @dg.definitions

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from orchestration.components.liveness import bury_the_dead
 from orchestration.components.services import Services
 from orchestration.defs.ingestion.jobs import event_driven, main
 from orchestration.resources.landing import new_files
+from orchestration.resources.liveness import bury_the_dead
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
