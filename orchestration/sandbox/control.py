@@ -6,6 +6,7 @@
     GET    /sandbox/calls         how many calls of the API were answered how, in the order of their first
     DELETE /sandbox/calls         count anew
     GET    /sandbox/mailbox       who got how many emails of which campaign (?campaign_id=… for one); no tests
+    POST   /sandbox/lists/{id}/marketing-permissions   turn the list's GDPR fields on
 
     $ curl localhost:8025/sandbox/faults -d '{"endpoint": "POST /campaigns", "fault": "502", "when": "after"}'
 
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from orchestration.sandbox.faults import BadRule, Fault, Faults
+from orchestration.sandbox.marketing_permissions import turn_on
 from orchestration.sandbox.store import Store
 
 
@@ -89,6 +91,11 @@ class Control:
         ]
         return JSONResponse({"emails": emails, "total": sum(email["count"] for email in emails)})
 
+    def turn_on_marketing_permissions(self, request: Request) -> Response:
+        with self._store.transaction() as db:
+            turn_on(db, request.path_params["list_id"])
+        return Response(status_code=204)
+
 
 def control_routes(control: Control) -> list[Route]:
     return [
@@ -99,4 +106,7 @@ def control_routes(control: Control) -> list[Route]:
         Route("/sandbox/calls", control.calls),
         Route("/sandbox/calls", control.count_anew, methods=["DELETE"]),
         Route("/sandbox/mailbox", control.mailbox),
+        Route(
+            "/sandbox/lists/{list_id}/marketing-permissions", control.turn_on_marketing_permissions, methods=["POST"]
+        ),
     ]

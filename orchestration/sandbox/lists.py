@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 from orchestration.sandbox.calls import Call, Handler, Json, Problem, expect, invalid, not_found, one_of, require
+from orchestration.sandbox.marketing_permissions import are_on
 
 MAX_MERGE_FIELDS = 30
 MAX_TAG_LENGTH = 10
@@ -112,7 +113,7 @@ def _list_view(call: Call, row: sqlite3.Row) -> Json:
         "visibility": "prv",
         "double_optin": False,
         "has_welcome": False,
-        "marketing_permissions": False,
+        "marketing_permissions": are_on(call.db, row["id"]),
         "modules": [],
         "stats": _stats(call, row["id"]),
         "_links": [

@@ -17,8 +17,16 @@ _NOT_IN_BATCHES = (
 )
 
 
-def member_view(call: Call, row: sqlite3.Row, fields: Mapping[str, sqlite3.Row], tags: Sequence[Json]) -> Json:
-    """`fields`: tag → row of the table merge_fields; `tags`: the static segments the member is in."""
+def member_view(
+    call: Call,
+    row: sqlite3.Row,
+    fields: Mapping[str, sqlite3.Row],
+    tags: Sequence[Json],
+    permissions: Sequence[Json] | None = None,
+) -> Json:
+    """`fields`: tag → row of the table merge_fields; `tags`: the static segments the member is in; `permissions`: its
+    marketing permissions, None where the list has none.
+    """
     merge_fields = merge_values(fields, row["merge_fields"])
     names = (str(merge_fields.get(tag, "")) for tag in ("FNAME", "LNAME"))
     view = {
@@ -59,6 +67,8 @@ def member_view(call: Call, row: sqlite3.Row, fields: Mapping[str, sqlite3.Row],
     }
     if row["status"] == "unsubscribed":
         view["unsubscribe_reason"] = row["unsubscribe_reason"] or ""
+    if permissions is not None:
+        view["marketing_permissions"] = list(permissions)
     return view
 
 

@@ -2,8 +2,20 @@
 
 import sqlite3
 
-from orchestration.sandbox.calls import Call, Handler, Json, Problem, bad_request, expect, invalid, not_found, require
+from orchestration.sandbox.calls import (
+    Call,
+    Handler,
+    Json,
+    Problem,
+    bad_request,
+    expect,
+    invalid,
+    not_found,
+    one_of,
+    require,
+)
 from orchestration.sandbox.lists import the_list
+from orchestration.sandbox.marketing_permissions import permissions_of, save_permissions
 from orchestration.sandbox.member_rules import (
     hash_in_path,
     member_exists,
@@ -13,6 +25,7 @@ from orchestration.sandbox.member_rules import (
 )
 from orchestration.sandbox.member_save import find_member, save_member
 from orchestration.sandbox.member_views import batch_view, member_view, tags_of
+from orchestration.sandbox.segments import tag_member
 
 MAX_BATCH = 500
 
@@ -95,9 +108,12 @@ def list_members(call: Call) -> Json:
     total = call.db.execute(f"select count(*) from members where {where}", values).fetchone()[0]
     path = f"/lists/{list_id}"
     fields = merge_field_rows(call.db, list_id)
-    tags = tags_of(call.db, [row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    tags, permissions = tags_of(call.db, ids), permissions_of(call.db, list_id, ids)
     return {
-        "members": [member_view(call, row, fields, tags.get(row["id"], [])) for row in rows],
+        "members": [
+            member_view(call, row, fields, tags.get(row["id"], []), permissions.get(row["id"])) for row in rows
+        ],
         "list_id": list_id,
         "total_items": total,
         "_links": [
@@ -134,7 +150,26 @@ def add_member(call: Call) -> Json:
     existing = find_member(call.db, list_id, member_hash(address))
     if existing is not None and existing["status"] != "archived":
         raise member_exists(address)
-    return _save_one(call, list_id, existing, expect(call.body, "status", str))
+    names = expect(call.body, "tags", list, [])
+    member = _save_one(call, list_id, existing, expect(call.body, "status", str))
+    if not names:
+        return member
+    for name in names:
+        tag_member(call, list_id, member_hash(address), name, active=True)
+    return _one(call, find_member(call.db, list_id, member_hash(address)))
+
+
+def tag_one_member(call: Call) -> None:
+    """Put the member into static segments, which are made when there are none of the name, or take it out of them."""
+    list_id = the_list(call)["id"]
+    row = _the_member(call, list_id)
+    require(call.body, "tags")
+    for tag in expect(call.body, "tags", list):
+        if not isinstance(tag, dict):
+            raise invalid("tags", "Schema describes object, string found instead")
+        require(tag, "name", "status")
+        status = one_of("tags.status", expect(tag, "status", str, within="tags."), ("active", "inactive"))
+        tag_member(call, list_id, row["hash"], tag["name"], active=status == "active")
 
 
 def get_member(call: Call) -> Json:
@@ -179,6 +214,7 @@ def delete_permanently(call: Call) -> None:
     list_id = the_list(call)["id"]
     row = _the_member(call, list_id)
     call.db.execute("delete from segment_members where member_id = ?", (row["id"],))
+    call.db.execute("delete from given_permissions where member_id = ?", (row["id"],))
     call.db.execute("delete from members where id = ?", (row["id"],))
     call.db.execute("insert or ignore into forgotten values (?, ?)", (list_id, row["hash"]))
 
@@ -192,12 +228,16 @@ def _the_member(call: Call, list_id: str) -> sqlite3.Row:
 
 def _one(call: Call, row: sqlite3.Row) -> Json:
     fields = merge_field_rows(call.db, row["list_id"])
-    return member_view(call, row, fields, tags_of(call.db, [row["id"]]).get(row["id"], []))
+    ids = [row["id"]]
+    tags, permissions = tags_of(call.db, ids), permissions_of(call.db, row["list_id"], ids)
+    return member_view(call, row, fields, tags.get(row["id"], []), permissions.get(row["id"]))
 
 
 def _save_one(call: Call, list_id: str, existing: sqlite3.Row | None, status: str | None) -> Json:
     fields = merge_field_rows(call.db, list_id)
-    return _one(call, save_member(call, list_id, existing, call.body, status=status, fields=fields))
+    row = save_member(call, list_id, existing, call.body, status=status, fields=fields)
+    save_permissions(call.db, list_id, row["id"], call.body)
+    return _one(call, row)
 
 
 ROUTES: list[tuple[str, str, Handler]] = [
@@ -208,5 +248,6 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/lists/{list_id}/members/{subscriber_hash}", put_member),
     ("PATCH", "/lists/{list_id}/members/{subscriber_hash}", patch_member),
     ("DELETE", "/lists/{list_id}/members/{subscriber_hash}", archive_member),
+    ("POST", "/lists/{list_id}/members/{subscriber_hash}/tags", tag_one_member),
     ("POST", "/lists/{list_id}/members/{subscriber_hash}/actions/delete-permanent", delete_permanently),
 ]

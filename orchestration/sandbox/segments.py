@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
+from typing import Any
 
-from orchestration.sandbox.calls import Call, Handler, Json, Problem, bad_request, expect, not_found, require
+from orchestration.sandbox.calls import Call, Handler, Json, Problem, bad_request, expect, invalid, not_found, require
 from orchestration.sandbox.lists import the_list
 from orchestration.sandbox.member_rules import member_hash, merge_field_rows
 from orchestration.sandbox.member_views import batch_view
@@ -35,11 +36,7 @@ def add_segment(call: Call) -> Json:
     require(call.body, "name", "static_segment")
     name = expect(call.body, "name", str)
     addresses = expect(call.body, "static_segment", list)
-    _check_name(call, list_id, name)
-    row = call.db.execute(
-        "insert into segments (list_id, name, created_at, updated_at) values (?, ?, ?, ?) returning *",
-        (list_id, name, call.now, call.now),
-    ).fetchone()
+    row = _new(call, list_id, name)
     _put_in(call.db, row, addresses)
     return _segment_view(call, row)
 
@@ -125,6 +122,31 @@ def _the_segment(call: Call) -> sqlite3.Row:
     if row is None:
         raise not_found()
     return row
+
+
+def tag_member(call: Call, list_id: str, hash_: str, name: Any, *, active: bool) -> None:
+    """Put one member into the static segment of that name, which is made if there is none, or take it out."""
+    if not isinstance(name, str):
+        raise invalid("tags", "Schema describes string, object found instead")
+    row = call.db.execute("select * from segments where list_id = ? and name = ?", (list_id, name)).fetchone()
+    if row is None and active:
+        row = _new(call, list_id, name)
+    if row is not None:
+        call.db.execute(
+            "insert or ignore into segment_members select ?, id from members where list_id = ? and hash = ?"
+            if active
+            else "delete from segment_members where segment_id = ? and member_id in "
+            "(select id from members where list_id = ? and hash = ?)",
+            (row["id"], list_id, hash_),
+        )
+
+
+def _new(call: Call, list_id: str, name: str) -> sqlite3.Row:
+    _check_name(call, list_id, name)
+    return call.db.execute(
+        "insert into segments (list_id, name, created_at, updated_at) values (?, ?, ?, ?) returning *",
+        (list_id, name, call.now, call.now),
+    ).fetchone()
 
 
 def _check_name(call: Call, list_id: str, name: str) -> None:

@@ -44,6 +44,10 @@ create table if not exists segment_members (
     segment_id integer not null, member_id integer not null, primary key (segment_id, member_id)
 ) without rowid;
 create index if not exists segments_of_member on segment_members (member_id);
+create table if not exists marketing_permissions (id text primary key, list_id text not null, text text not null);
+create table if not exists given_permissions (
+    member_id integer not null, permission_id text not null, primary key (member_id, permission_id)
+) without rowid;
 create table if not exists campaigns (
     web_id integer primary key autoincrement, id text not null unique, type text not null, status text not null,
     list_id text not null, recipients text not null, settings text not null, tracking text not null, html text, plain_text text,
