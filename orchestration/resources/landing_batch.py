@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from orchestration.core.contracts import SOURCES, Source
 from orchestration.core.errors import WarehouseError
+from orchestration.resources import forgotten
 from orchestration.resources.keys import contact_key
 from orchestration.resources.landing_noted import Noted
 from orchestration.resources.landing_read import Ahead, LandingFile, Reading, lines, sha256
@@ -78,6 +79,7 @@ class Batch:
         self._batch_id = next_batch(con)
         self._ingested_at = datetime.now(UTC)
         self._key = contact_key(settings)
+        self._forgets = forgotten.lay_out(con, settings)
         self._readings: list[Reading] = []
 
     def run(self) -> None:
@@ -162,7 +164,7 @@ class Batch:
 
     def _insert(self, source: Source, *, relation: str, original: str, usual: list[str]) -> int:
         """Land a relation's rows. Returns the number of rows landed."""
-        sql = insert_sql(source, relation=relation, original=original, usual=usual)
+        sql = insert_sql(source, relation=relation, original=original, usual=usual, forgets=self._forgets)
         values = {"key": self._key, "batch_id": self._batch_id, "ingested_at": self._ingested_at}
         used = {name: value for name, value in values.items() if f"${name}" in sql}
         return self._con.execute(sql, used).fetchone()[0]

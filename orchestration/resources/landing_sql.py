@@ -6,6 +6,7 @@ reason if a rule is broken. Names ending in `_said` hold what the row says, befo
 
 from orchestration.core.contracts import COUNTRIES, Field, Source
 from orchestration.core.identity import address_id_sql, normal_address_sql
+from orchestration.resources import landing_forgotten
 
 # ISO 8601 with an offset; DuckDB's own cast would take a date alone, or none of an offset, as UTC.
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
@@ -17,13 +18,15 @@ WHOLE = r"-?[0-9]+(\.0*)?"
 SHOWN = 40
 
 
-def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]) -> str:
+def insert_sql(source: Source, *, relation: str, original: str, usual: list[str], forgets: bool = False) -> str:
     """Land the good rows of `relation` (landing_file, line, text and the column `original`), and `note` all that are not plain.
 
     A row is plain when its fields are the `usual` ones, in that order, and good at first sight; others are looked at rule by
     rule. `note` has a side effect, which also keeps DuckDB from moving the filter below the parsing and so parsing once for
-    each condition. Parameters: $key, $batch_id, $ingested_at.
+    each condition. `forgets`: people were erased, and the table `forgotten` tells whom. Parameters: $key, $batch_id,
+    $ingested_at.
     """
+    forgets = forgets and bool(source.addresses)
     places = list(dict.fromkeys([*usual, *(field.name for field in source.fields)]))
     by_name = "[" + ", ".join(f"map_extract_value(said, {_text(name)})" for name in places) + "]"
     said = ", ".join(
@@ -32,6 +35,13 @@ def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]
     looked = "".join(", " + look for field in source.fields if (look := _look(field)))
     typed = ", ".join(f"{_cast(field)} as {field.name}" for field in source.fields)
     names = [name for name, _ in source.columns()]
+    columns = {name: _column(source, name) for name in names}
+    judged, is_known, reason, kept, keys = "from typed", "true", reason_sql(source), "original", "keys"
+    if forgets:
+        judged, is_known = landing_forgotten.judged_sql(source, "typed"), "not is_forgotten"
+        reason, kept = landing_forgotten.reason_sql(source, reason), landing_forgotten.original_sql()
+        keys = landing_forgotten.keys_sql(source)
+        columns = {name: landing_forgotten.column_sql(source, name, column) for name, column in columns.items()}
     return f"""
         insert into lake.raw.{source.name} ({", ".join(names)})
         with
@@ -47,13 +57,14 @@ def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]
         fields as (select landing_file, line, text, original, said, keys, is_usual, {said} from found),
         looked as (select *{looked} from fields),
         typed as (select *, {typed} from looked),
-        plain as (select *, is_usual and {_plain(source)} as is_plain from typed),
+        judged as ({judged}),
+        plain as (select *, is_usual and {is_known} and {_plain(source)} as is_plain from judged),
         noted as (
             select *,
-                case when is_plain then true else note(landing_file, line, {reason_sql(source)}, original, keys) end as lands
+                case when is_plain then true else note(landing_file, line, {reason}, {kept}, {keys}) end as lands
             from plain
         )
-        select {", ".join(_column(source, name) for name in names)}
+        select {", ".join(columns.values())}
         from noted
         where lands
     """

@@ -1,0 +1,103 @@
+"""What remains of people who were erased: keyed ids in `$DATA_DIR/keys/forgotten.jsonl`, by which ingest knows their rows again.
+
+They lie beside the key and not in the warehouse, so that a warehouse made anew from landing files forgets them, too. One line
+each: an id and the time of which events are theirs no more. An id is made as an address id is (core.identity), of the address, or
+of the word visitor, order or account and what the shop calls it. Nobody without the key can tell what it stands for.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.core.identity import SEPARATOR
+from orchestration.settings import Settings
+
+KINDS = ("visitor", "order", "account")
+_ARROW = pa.schema(
+    [("id", pa.string()), ("since", pa.timestamp("us", tz="UTC")), ("until", pa.timestamp("us", tz="UTC"))]
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Events of this id, dated from `since` until just before `until`, are not taken in."""
+
+    id: str
+    since: datetime
+    until: datetime
+
+
+def marked_id(kind: str, value: str, key: str) -> str:
+    """The keyed id of a visitor, an order or an account of the shop."""
+    digest = hashlib.sha256(SEPARATOR.join((key, kind, value)).encode()).hexdigest()
+    return str(uuid.UUID(digest[:32]))
+
+
+def marked_id_sql(kind: str, expression: str, key_expression: str) -> str:
+    """SQL (DuckDB) that gives what `marked_id` gives, as a UUID; null for null."""
+    mark = f"chr({ord(SEPARATOR)})"
+    return f"cast(left(sha256({key_expression} || {mark} || '{kind}' || {mark} || {expression}), 32) as uuid)"
+
+
+def marks(settings: Settings) -> list[Mark]:
+    """Every mark there is."""
+    try:
+        lines = _path(settings).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    told = (json.loads(line) for line in lines if line)
+    return [Mark(one["id"], *(datetime.fromisoformat(one[name]) for name in ("since", "until"))) for one in told]
+
+
+def remember(settings: Settings, new: Iterable[Mark]) -> int:
+    """Add marks to those there are; one from the same moment on lasts until the later end. Gives how many are new."""
+    known = {(mark.id, mark.since): mark for mark in marks(settings)}
+    before = len(known)
+    for mark in new:
+        other = known.get((mark.id, mark.since))
+        known[mark.id, mark.since] = mark if other is None or other.until < mark.until else other
+    lines = [
+        json.dumps({"id": mark.id, "since": mark.since.isoformat(), "until": mark.until.isoformat()}) + "\n"
+        for mark in sorted(known.values(), key=lambda mark: (mark.id, mark.since))
+    ]
+    write_privately(_path(settings), "".join(lines))
+    return len(known) - before
+
+
+def lay_out(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Make the temporary table `forgotten` (id, spans) on a connection. False, and no table, where nobody was ever erased."""
+    known = marks(settings)
+    if not known:
+        return False
+    rows = [{"id": mark.id, "since": mark.since, "until": mark.until} for mark in known]
+    con.register("marks", pa.Table.from_pylist(rows, schema=_ARROW))
+    con.execute(
+        "create or replace temp table forgotten as "
+        "select id::uuid as id, list(struct_pack(since := since, until := until)) as spans from marks group by id"
+    )
+    con.unregister("marks")
+    return True
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that only its owner reads; whoever looks sees the old text or the new, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _path(settings: Settings) -> Path:
+    return settings.keys_dir / "forgotten.jsonl"
