@@ -3,22 +3,34 @@
 A killed process can't say so. Each run therefore holds an operating-system lock on a file of its own, which the kernel frees
 when the process dies; a run that Dagster believes under way, whose lock is free, is failed here and its pool slots freed, so that
 the next run goes on within seconds (DESIGN 4).
+
+A run that Dagster is only starting has no process that could hold a lock: its code server is asked for it.
 """
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
 
 from orchestration.settings import Settings
 
 # Between Dagster's "started" and our lock there are milliseconds; a machine under load may make more of them.
 GRACE_SECONDS = 20
+# Between Dagster's "starting" and the code server's taking it up. Whoever is slower finds the run failed, and does nothing.
+STARTING_SECONDS = 5
+_ASK_SECONDS = 5
+_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _held: dict[str, int] = {}
 
 
@@ -42,8 +54,11 @@ def vouch(run_id: str) -> None:
         return
     folder = _folder(Settings.from_env())
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / run_id, os.O_RDWR | os.O_CREAT, 0o644)
+    # The file gets its name when it is locked: nobody ever sees that of a living run unlocked.
+    unnamed = folder / f".{run_id}.{os.getpid()}"
+    descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    unnamed.rename(folder / run_id)
     _held[run_id] = descriptor
 
 
@@ -54,15 +69,15 @@ def bury_the_dead(instance: dg.DagsterInstance, settings: Settings, *, starting:
     """
     folder = _folder(settings)
     left_over = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    if starting:
-        statuses.append(dg.DagsterRunStatus.STARTING)
-    under_way = instance.get_run_records(dg.RunsFilter(statuses=statuses))
+    under_way = instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY))
     dead = [
         record.dagster_run
         for record in under_way
-        if record.dagster_run.status == dg.DagsterRunStatus.STARTING
-        or _is_gone(folder / record.dagster_run.run_id, started=record.start_time)
+        if (
+            starting or _is_given_up(record)
+            if record.dagster_run.status == dg.DagsterRunStatus.STARTING
+            else _is_gone(folder / record.dagster_run.run_id, started=record.start_time)
+        )
     ]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone. Start it again: it goes on where it was.")
@@ -75,6 +90,23 @@ def bury_the_dead(instance: dg.DagsterInstance, settings: Settings, *, starting:
 
 def _folder(settings: Settings) -> Path:
     return settings.data_dir / "runs"
+
+
+def _is_given_up(record: dg.RunRecord) -> bool:
+    """Whether nobody is at starting this run: its code server is gone, or knows nothing of it."""
+    if time.time() - record.update_timestamp.timestamp() < STARTING_SECONDS:
+        return False
+    run = record.dagster_run
+    if GRPC_INFO_TAG not in run.tags:
+        return True  # its daemon died before it told a code server
+    told = json.loads(run.tags[GRPC_INFO_TAG])
+    client = DagsterGrpcClient(told.get("port"), told.get("socket"), told["host"], told.get("use_ssl", False))
+    try:
+        answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id), timeout=_ASK_SECONDS)
+    except DagsterUserCodeUnreachableError as error:
+        # one that only does not answer in time is busy
+        return error.__cause__.code().name == "UNAVAILABLE"
+    return not deserialize_value(answer, CanCancelExecutionResult).can_cancel
 
 
 def _is_gone(path: Path, *, started: float | None) -> bool:
@@ -98,6 +130,6 @@ def _is_free(path: Path) -> bool:
 
 
 def _sweep(path: Path) -> None:
-    # a file this young may be between being made and being locked
+    # a file this young may be between being locked and being named
     if path.exists() and time.time() - path.stat().st_mtime > GRACE_SECONDS and _is_free(path):
         path.unlink(missing_ok=True)
