@@ -41,6 +41,20 @@ def new_files(settings: Settings, warehouse: Warehouse) -> list[LandingFile]:
     return [file for file in found if (file.bytes, file.modified_ns) not in landed.get(file.path, ())]
 
 
+def passed_over(settings: Settings) -> list[str]:
+    """What under landing/ is nobody's: files of an ending that no source has, and what lies in no source's folder. Sorted.
+
+    A folder that is no source ends in a slash. Names that say they are unfinished or hidden are left out: they are meant to be.
+    """
+    root = settings.landing_dir
+    strays = [
+        f"{entry.name}/" if entry.is_dir() else entry.name
+        for entry in _entries(root)
+        if not (entry.name in SOURCES and entry.is_dir())
+    ]
+    return sorted([*strays, *(path for name in SOURCES for path in _unknown(root, name))])
+
+
 def ingest(settings: Settings, warehouse: Warehouse, files: Iterable[LandingFile] | None = None) -> IngestReport:
     """Land `files`, or every new one, in one transaction: killed in the middle, nothing has happened.
 
@@ -88,18 +102,12 @@ def _on_disk(root: Path) -> list[LandingFile]:
 
 
 def _under(root: Path, folder: str, source: str) -> Iterator[LandingFile]:
-    try:
-        entries = list(os.scandir(root / folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.name.startswith((".", "_")) or entry.name.endswith(UNFINISHED):
-            continue
+    for entry in _entries(root / folder):
         path = f"{folder}/{entry.name}"
         if entry.is_dir():
             yield from _under(root, path, source)
             continue
-        format = next((known for known in FORMATS if entry.name.endswith("." + known)), None)
+        format = _format(entry.name)
         if format is None:
             continue
         try:
@@ -107,3 +115,25 @@ def _under(root: Path, folder: str, source: str) -> Iterator[LandingFile]:
         except FileNotFoundError:
             continue
         yield LandingFile(path, source, format, stat.st_size, stat.st_mtime_ns)
+
+
+def _unknown(root: Path, folder: str) -> Iterator[str]:
+    for entry in _entries(root / folder):
+        path = f"{folder}/{entry.name}"
+        if entry.is_dir():
+            yield from _unknown(root, path)
+        elif _format(entry.name) is None:
+            yield path
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
+    """What lies in a folder and is neither hidden nor unfinished."""
+    try:
+        found = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [one for one in found if not one.name.startswith((".", "_")) and not one.name.endswith(UNFINISHED)]
+
+
+def _format(name: str) -> str | None:
+    return next((known for known in FORMATS if name.endswith("." + known)), None)

@@ -1,14 +1,16 @@
 """landing/ → raw.*: every new file, once, in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
 from orchestration.components.services import Services
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.landing import ingest
+from orchestration.resources.landing import ingest, passed_over
 from orchestration.resources.landing_report import SourceReport
 
+NAMED = 20  # files that an asset's metadata name at the most
 WHAT = {
     "orders": "Orders as they arrived: a row for each state an order took.",
     "signups": "What people said about being written to, as it arrived.",
@@ -38,6 +40,9 @@ def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
     """Ingest every file under landing/ that is new. A bad row never stops its file: it goes to raw.rejects."""
     services = Services.from_env()
     report = ingest(services.settings, services.warehouse)
+    over = passed_over(services.settings)
+    if over:
+        context.log.warning("landing/: %d files or folders belong to no source and are passed over.", len(over))
     for name in SOURCES:
         source = report.per_source.get(name, SourceReport())
         yield dg.MaterializeResult(
@@ -48,6 +53,7 @@ def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
                 "rows read": source.rows_read,
                 "rejects": source.rejects,
                 "unknown fields": dg.MetadataValue.json(dict(source.unknown_fields)),
+                **_not_taken(name, over, report.left),
             },
             check_results=[
                 dg.AssetCheckResult(
@@ -60,3 +66,19 @@ def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
                 )
             ],
         )
+
+
+def _not_taken(source: str, over: Sequence[str], left: Mapping[str, str]) -> dict[str, Any]:
+    """What lies under landing/ and was not ingested: the source's own, and what is no source's; nothing when there is none."""
+    own = [path for path in over if path.startswith(f"{source}/") or path.split("/")[0] not in SOURCES]
+    later = [f"{path}: {reason}" for path, reason in sorted(left.items()) if path.startswith(f"{source}/")]
+    found: dict[str, Any] = {}
+    if own:
+        found |= {"passed over": len(own), "passed over, such as": _listed(own)}
+    if later:
+        found |= {"left for the next run": len(later), "left for the next run, such as": _listed(later)}
+    return found
+
+
+def _listed(names: Sequence[str]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- `{name}`" for name in names[:NAMED]))
