@@ -70,7 +70,7 @@ def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
 
 def _not_taken(source: str, over: Sequence[str], left: Mapping[str, str]) -> dict[str, Any]:
     """What lies under landing/ and was not ingested: the source's own, and what is no source's; nothing when there is none."""
-    own = [path for path in over if path.startswith(f"{source}/") or path.split("/")[0] not in SOURCES]
+    own = [path for path in over if path.split("/")[0] in (source, path) or path.split("/")[0] not in SOURCES]
     later = [f"{path}: {reason}" for path, reason in sorted(left.items()) if path.startswith(f"{source}/")]
     found: dict[str, Any] = {}
     if own:
