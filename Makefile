@@ -4,9 +4,9 @@ PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
-export LANDING AS_OF Q CONTACT
+export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why test test-browser lint bench setup lock
+.PHONY: help run serve once sql why backup restore test test-browser lint bench setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -25,6 +25,12 @@ sql: setup ## The DuckDB shell, read-only; make sql Q="select …" prints CSV
 
 why: setup ## Why somebody got an email, or none: make why CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.why
+
+backup: setup ## Ledger, tables and keys as they are at one moment: make backup TO=<new folder>
+	@$(PY) -m orchestration.commands.backup
+
+restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empty folder>
+	@$(PY) -m orchestration.commands.restore
 
 test: setup ## All tests but the browser's
 	$(PY) -m pytest -m "not browser" -n 2 --dist loadgroup --no-loadscope-reorder

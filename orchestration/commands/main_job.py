@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.commands.console import table
 from orchestration.components.services import Services
 from orchestration.core.errors import PennypostError
+from orchestration.resources.restore import check_restored
 from orchestration.settings import PROJECT_DIR, Settings
 
 # Dagster's log of a run is in its UI; a command prints what came of it.
@@ -27,7 +28,11 @@ class Told:
 
 
 def prepare(settings: Settings) -> None:
-    """Make DAGSTER_HOME, and the environment that every process of this DATA_DIR shares."""
+    """Make DAGSTER_HOME, and the environment that every process of this DATA_DIR shares.
+
+    Raises BackupError where DATA_DIR was restored by half.
+    """
+    check_restored(settings)
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT_DIR / "dagster.yaml", settings.dagster_home / "dagster.yaml")

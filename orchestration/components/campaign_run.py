@@ -1,5 +1,6 @@
 """One launch of a campaign: rehearse, draft, send or cancel.
 
+Before anything is planned or sent, and once more before each send, waves that Mailchimp knows and the ledger doesn't are adopted.
 What an earlier launch left half done is taken up first: a wave that was planned is drafted, one that may be sent is sent.
 Then, unless a draft is still waiting for somebody's approval, a new wave is planned for those who are due now.
 """
@@ -11,6 +12,8 @@ from datetime import datetime
 from typing import Literal
 
 from orchestration.components import delivery
+from orchestration.components.adoption import Adoption
+from orchestration.components.delivery_audience import Waits
 from orchestration.components.planning import Plan, plan
 from orchestration.components.services import Services
 from orchestration.core.audience import is_quiet
@@ -56,6 +59,7 @@ def run_campaign(
         return _rehearse(services, campaign, who)
     if action == "cancel":
         return _cancel(services, campaign, who)
+    _adopt(services, who)
     if approve is not None:
         _approve(services, campaign, approve, who)
     found = services.ledger.waves(campaign.name, UNFINISHED)
@@ -79,6 +83,11 @@ def run_campaign(
     else:
         wave = _onward(services, campaign, services.ledger.wave(planned.wave_id), action, who)
     return CampaignRun(campaign.name, action, plan=planned, waves=[*moved, wave], taken_up=taken_up)
+
+
+def _adopt(services: Services, who: str) -> None:
+    settings = services.settings
+    Adoption(settings, services.ledger, services.gateway, services.warehouse, who, Waits.of(settings)).look()
 
 
 def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:
@@ -149,6 +158,7 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
         )
 
     def still(contact_ids: Set[str]) -> set[str]:
+        _adopt(services, who)  # another ledger on this audience may have written to them since
         return still_addressable(services.warehouse, emails_of(contact_ids))
 
     return delivery.resume(

@@ -6,6 +6,7 @@
     │   ├── WarehouseBusy      another process holds the one writer's lock
     │   ├── NoBuildYet         nothing complete and tested to read
     │   └── BuildFailed        a model or a test of it failed
+    ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
     ├── CampaignError          a campaign file can't be understood
     │   └── RenderError        its template or its content can't be rendered
     ├── LedgerError
@@ -43,6 +44,10 @@ class NoBuildYet(WarehouseError):
 
 class BuildFailed(WarehouseError):
     """A model could not be made, or a test of it failed."""
+
+
+class BackupError(PennypostError):
+    """A backup can't be made, is not whole, or is to go where something else is."""
 
 
 class CampaignError(PennypostError):

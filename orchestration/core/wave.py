@@ -3,7 +3,8 @@
     planned → drafted → approved → sending → sent → settled
        └─────────┴──────────┴→ cancelled
 
-A wave that is `sending` may already be on its way to people, so nothing leads from there but onward.
+A wave that is `sending` may already be on its way to people, so nothing leads from there but onward. Only a ledger that
+knows less than Mailchimp (it was restored, or is new) takes a wave straight to `sent`: it is adopted.
 """
 
 import base64
@@ -12,7 +13,7 @@ import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.campaign import Rendered
@@ -136,6 +137,12 @@ def new_wave_id(at: datetime) -> str:
     """`w` and 16 characters of 0-9a-v that sort by time: 48 bits of milliseconds, 32 bits of chance."""
     moment = int(at.timestamp() * 1000).to_bytes(6, "big")
     return "w" + base64.b32hexencode(moment + secrets.token_bytes(4)).decode().lower()
+
+
+def planned_at(wave_id: str) -> datetime:
+    """The moment that `new_wave_id` put into the id, to the millisecond, UTC."""
+    moment = base64.b32hexdecode(wave_id.removeprefix("w").upper())[:6]
+    return datetime.fromtimestamp(int.from_bytes(moment) / 1000, UTC)
 
 
 def audience_hash(people: Iterable[tuple[str, str]]) -> str:

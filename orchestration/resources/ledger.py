@@ -10,7 +10,6 @@ Each public function is one transaction. Outside calls are surrounded by record_
 whoever starts again after a kill knows what may have happened.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -25,12 +24,12 @@ from sqlalchemy.exc import IntegrityError
 from orchestration.core.audience import DROP_REASONS, EXCLUSION_REASONS
 from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import DELIVERIES, DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
+from orchestration.resources.ledger_adoption import LedgerAdoption, recount
 from orchestration.resources.ledger_export import deliveries_table
-from orchestration.resources.ledger_planning import CHUNK, Planning, counts_of, fetch_many, new_change
+from orchestration.resources.ledger_planning import CHUNK, Planning, fetch_many, new_change
 from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
 from orchestration.resources.ledger_schema import (
     PATIENCE,
-    LedgerFile,
     changes,
     intents,
     recipients,
@@ -44,7 +43,7 @@ from orchestration.settings import Settings
 _PLANNED_ORDER = literal_column("rowid")
 
 
-class Ledger(LedgerFile):
+class Ledger(LedgerAdoption):
     """The ledger of one data folder. Cheap to make; may be shared between threads.
 
     Whoever writes waits up to `patience` seconds while another does, and then raises LedgerError.
@@ -53,6 +52,12 @@ class Ledger(LedgerFile):
     def __init__(self, settings: Settings, *, patience: float = PATIENCE) -> None:
         super().__init__(settings.ledger_path, patience=patience)
         self._now = settings.now
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nobody writes to the ledger meanwhile: who wants to waits, and so does this for whoever is writing."""
+        with self._writing():
+            yield
 
     @contextmanager
     def planning(self, campaign: str) -> Iterator[Planning]:
@@ -219,11 +224,7 @@ class Ledger(LedgerFile):
                 one = recipients.c.wave_id == wave_id, recipients.c.contact_id == contact_id
                 query = update(recipients).where(*one, recipients.c.outcome == "recipient")
                 number += con.execute(query.values(**values, reason=reason)).rowcount
-            tally = Counter[tuple[str, str | None]]()
-            for (outcome, reason, _), members in count_outcomes(con, wave_id).items():
-                tally[outcome, reason] += members
-            counts = counts_of(tally)
-            con.execute(update(waves).where(waves.c.wave_id == wave_id).values(counts=counts))
+            recount(con, wave_id)
             return number
 
     def record_deliveries(self, wave_id: str, deliveries: Iterable[tuple[str, str, datetime]]) -> None:

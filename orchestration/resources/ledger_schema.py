@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 30_000
 PATIENCE = 600.0  # seconds that a writer waits for the one before it, as for the warehouse
 PROGRESS_EVERY = 5.0
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -150,6 +150,14 @@ recipients = Table(
     Column("delivered_at", UtcText),
     Column("change_id", Integer, nullable=False),
 )
+# How far something outside was looked through, by Mailchimp's clock. It lies here so that a ledger that was put back looks again.
+looks = Table(
+    "looks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("upto", UtcText, nullable=False),
+)
+
 CLAIMED = "outcome in ('recipient', 'holdout') and not released"
 Index(
     "one_claim",

@@ -38,6 +38,20 @@ class CampaignState:
 
 
 @dataclass(frozen=True)
+class PastCampaign:
+    """A campaign as a look back at the account finds it. Times are Mailchimp's own."""
+
+    id: str
+    web_id: int
+    status: str
+    title: str
+    segment_id: int | None
+    created_at: datetime
+    sent_at: datetime | None
+    emails_sent: int
+
+
+@dataclass(frozen=True)
 class Departure:
     """Somebody who left after a campaign: the reason they gave (a complaint is `abuse`), and when by Mailchimp's clock."""
 
@@ -64,6 +78,20 @@ class Gateway(AudienceGateway):
         )
         found = [_campaign(row) for row in rows.values()]
         return sorted((one for one in found if one.title == title), key=lambda one: one.web_id)
+
+    def campaigns_since(self, created_at: datetime | None) -> list[PastCampaign]:
+        """The audience's campaigns that were created at that time (Mailchimp's own clock) or later, the oldest first.
+
+        None: all there are.
+        """
+        since = {} if created_at is None else {"since_create_time": created_at.isoformat(timespec="seconds")}
+        parts = ("id", "web_id", "status", "create_time", "send_time", "emails_sent", "settings.title", "recipients")
+        fields = [*(f"campaigns.{part}" for part in parts), "total_items"]
+        function = self._campaigns.list
+        rows = self._call.everything(
+            "campaigns", function, key="campaigns", by="id", fields=fields, list_id=self.list_id, **since
+        )
+        return sorted((_past(row) for row in rows.values()), key=lambda one: (one.created_at, one.web_id))
 
     def create_campaign(
         self, title: str, segment_id: int, *, subject: str, preview: str, from_name: str, reply_to: str
@@ -131,6 +159,13 @@ class Gateway(AudienceGateway):
         rows = self._call.everything("sent-to", function, campaign_id, key="sent_to", by="email_id", fields=fields)
         return {one: row["status"] for one, row in rows.items()}
 
+    def readers(self, campaign_id: str) -> dict[str, str]:
+        """Whom Mailchimp says it sent to: address hash → address."""
+        function = self._reports.get_campaign_recipients
+        fields = ["sent_to.email_id", "sent_to.email_address", "total_items"]
+        rows = self._call.everything("sent-to", function, campaign_id, key="sent_to", by="email_id", fields=fields)
+        return {one: row["email_address"] for one, row in rows.items()}
+
     def unsubscribed(self, campaign_id: str) -> dict[str, Departure]:
         """Who left after this campaign, by address hash."""
         function = self._reports.get_unsubscribed_list_for_campaign
@@ -143,6 +178,20 @@ class Gateway(AudienceGateway):
     def report(self, campaign_id: str) -> dict[str, Any]:
         """Mailchimp's own figures: emails_sent, abuse_reports, unsubscribed, bounces …"""
         return self._call("the report", self._reports.get_campaign_report, campaign_id)
+
+
+def _past(row: dict[str, Any]) -> PastCampaign:
+    settings, recipients = row.get("settings") or {}, row.get("recipients") or {}
+    return PastCampaign(
+        id=row["id"],
+        web_id=row.get("web_id") or 0,
+        status=row["status"],
+        title=settings.get("title") or "",
+        segment_id=(recipients.get("segment_opts") or {}).get("saved_segment_id"),
+        created_at=datetime.fromisoformat(row["create_time"]),
+        sent_at=datetime.fromisoformat(row["send_time"]) if row.get("send_time") else None,
+        emails_sent=row.get("emails_sent") or 0,
+    )
 
 
 def _campaign(row: dict[str, Any]) -> CampaignState:
