@@ -1,0 +1,56 @@
+"""Every endpoint fails in every way that Mailchimp has: once, and so often that a launch gives up."""
+
+import pytest
+
+from orchestration.sandbox.faults import CLOSE, DRAWN, REFUSE_MEMBERS, TIMEOUT
+
+PARTS = 8
+LASTING = 6  # more often than a launch tries
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_an_endpoint_answers_everybody_gets_one_email(trial, undisturbed, drawn, count, part):
+    every = [
+        {"endpoint": endpoint, "fault": fault, "when": when, "times": times}
+        for endpoint in undisturbed.endpoints
+        for fault, when in DRAWN
+        for times in (1, LASTING)
+        if not (fault in (TIMEOUT, "slow") and times == LASTING)  # as `close` is, only that one waits longer
+    ]
+    for rule in drawn(every[part::PARTS], f"answers {part}"):
+        with trial() as one:
+            one.tell({**rule, "seconds": 1} if rule["fault"] in (TIMEOUT, "slow") else rule)
+            one.launch_until_through()
+            assert one.get("/sandbox/faults")["faults"][0]["fired"] > 0, rule
+            one.check(undisturbed.expected)
+        count(f"{rule['fault']} {rule['when']} the work, {'once' if rule['times'] == 1 else 'again and again'}")
+
+
+def test_a_fault_of_any_kind_at_any_time_delays_but_does_not_hurt(trial, undisturbed, count):
+    for seed in range(3):
+        with trial() as one:
+            one.tell({"endpoint": "*", "fault": "any", "chance": 0.05, "seed": seed, "seconds": 0.6})
+            one.launch_until_through()
+            one.check(undisturbed.expected)
+        count("5 % of all calls")
+
+
+def test_the_second_call_of_the_send_after_a_lost_one_is_not_made(trial, undisturbed, count):
+    with trial() as one:
+        one.tell({"endpoint": "POST /campaigns/{id}/actions/send", "fault": CLOSE, "when": "after"})
+        one.launch_until_through()
+        one.check(undisturbed.expected)
+        sends = [call for call in one.get("/sandbox/calls")["calls"] if call["path"].endswith("/actions/send")]
+        assert sum(call["count"] for call in sends) == 1
+    count("close after the work, once")
+
+
+def test_members_that_are_refused_within_a_200_get_nothing_and_the_others_theirs(trial, undisturbed, count):
+    with trial() as one:
+        one.tell({"endpoint": "POST /lists/{list_id}", "fault": REFUSE_MEMBERS, "members": 2})
+        one.launch_until_through()
+        mailbox = one.mailbox()
+        assert mailbox.keys() < undisturbed.expected
+        assert len(mailbox) == len(undisturbed.expected) - 2
+        one.check(set(mailbox))
+    count("refused members in a 200")
