@@ -21,12 +21,14 @@ from orchestration.components.delivery_audience import (
     Waits,
     ask_consent_again,
     delivering,
+    free_everybody,
     make_members,
     match_segment,
     recorded,
     write_fields,
 )
 from orchestration.components.delivery_campaign import (
+    GONE,
     campaigns_of,
     check_unchanged,
     delete_drafts,
@@ -68,14 +70,13 @@ def draft(
     """planned → drafted: everything Mailchimp needs is there, and its hash is in the ledger.
 
     `signed_up` answers, for a set of contact ids, when each signed up last at the address the wave has for them. A wave
-    that loses all its recipients on the way is cancelled. One that is drafted already is left as it is.
+    that loses all its recipients on the way is cancelled. One that somebody else took further meanwhile is left as it is.
     """
     waits = waits or Waits.of(settings)
     with delivering(settings, wave_id, waits):
         wave = _wave_of(ledger, campaign, wave_id)
-        if wave.state == "drafted":
+        if wave.state != "planned":
             return wave
-        check_move(wave.state, "drafted", wave_id)
         slots = [[Card(**card) for card in slot] for slot in wave.content.get("slots", [])]
         rendered = renderer.render(campaign, wave_id=wave_id, slots=slots, as_of=wave.as_of)
         gateway.ensure_list()
@@ -157,6 +158,9 @@ def _send_once(
     if _nobody_left(ledger, wave.wave_id):
         return "nobody was left to write to; nothing was sent"
     status = status_after_any_send(ledger, gateway, wave.wave_id, campaign_id, waits)
+    if status == GONE:
+        free_everybody(ledger, wave.wave_id, "draft_deleted")
+        return "its draft was deleted in Mailchimp before it was sent; nothing was sent, and its people are due again"
     if status == "save":
         written = write_fields(ledger, gateway, wave.wave_id)
         people = ask_consent_again(ledger, gateway, wave.wave_id, still_addressable, written)

@@ -78,6 +78,9 @@ class Trial:
     mutations: list[str] = field(default_factory=list)
 
     def launch(self, kill_at: int | None = None) -> Launched:
+        return self.launch_with(self.launcher, kill_at)
+
+    def launch_with(self, launcher: Launcher, kill_at: int | None = None) -> Launched:
         env = {
             "DATA_DIR": str(self.settings.data_dir),
             "SANDBOX_PORT": str(self.settings.sandbox_port),
@@ -87,7 +90,7 @@ class Trial:
             "MAILCHIMP_TIMEOUT": "0.5",
             "NO_PROXY": "127.0.0.1",
         }
-        return self.launcher.launch(env, CAMPAIGN, kill_at, self.mutations)
+        return launcher.launch(env, CAMPAIGN, kill_at, self.mutations)
 
     def launch_until_through(self) -> int:
         """Launch again and again, as a schedule would; how often it took. Fails where it never gets through."""
@@ -211,14 +214,26 @@ def _files() -> dict[str, list[dict]]:
     }
 
 
-@pytest.fixture(scope="session")
-def launcher() -> Iterator[Launcher]:
+@contextmanager
+def launching() -> Iterator[Launcher]:
     env = {**os.environ, "PYTHONPATH": str(PROJECT_DIR)}
     with subprocess.Popen(
         [sys.executable, LAUNCHER], env=env, cwd=PROJECT_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         yield Launcher(process)
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    with launching() as started:
+        yield started
+
+
+@pytest.fixture
+def start_launcher():
+    """Start another one beside it."""
+    return launching
 
 
 @pytest.fixture(scope="session")
