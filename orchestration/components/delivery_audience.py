@@ -267,6 +267,12 @@ def _drop(ledger: Ledger, wave_id: str, people: dict[str, Recipient], drops: dic
     return {one: person for one, person in people.items() if one not in drops}
 
 
+def free_everybody(ledger: Ledger, wave_id: str, reason: str) -> None:
+    """Take everybody out of a wave that certainly did not go out: they are due again."""
+    for batch in list(ledger.recipients(wave_id, "recipient")):
+        ledger.drop_recipients(wave_id, [(person.contact_id, reason) for person in batch])
+
+
 def _email(person: Recipient) -> str:
     if person.email is None:
         raise NotReadyToSend(f"Contact {person.contact_id} has no address.")

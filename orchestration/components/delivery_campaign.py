@@ -7,7 +7,7 @@ import time
 
 from orchestration.components.delivery_audience import Waits, recorded
 from orchestration.core.campaign import Rendered
-from orchestration.core.errors import MailchimpUnknown, NotReadyToSend, StaleApproval
+from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, NotReadyToSend, StaleApproval
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp import CampaignState, Gateway
 from orchestration.settings import Settings
@@ -15,6 +15,7 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 _GONE_OUT = ("sending", "sent")
+GONE = "gone"
 
 
 def title_of(wave_id: str) -> str:
@@ -117,15 +118,22 @@ def _held(gateway: Gateway, campaign_id: str) -> str:
 
 
 def status_after_any_send(ledger: Ledger, gateway: Gateway, wave_id: str, campaign_id: str, waits: Waits) -> str:
-    """The campaign's status, once it is certain: sending, sent or save.
+    """The campaign's status, once it is certain: sending, sent, save, or GONE for one that was deleted and never sent.
 
     After a send whose answer is not known, `save` is believed only when it has stood for all of `send_limit`, counted
     from now: clocks may have been changed since. Raises NotReadyToSend for any other status.
     """
     open_sends = ledger.intents(wave_id, "send", ["intent"])
     give_up = time.monotonic() + (waits.send_limit if open_sends else 0)
-    while (status := gateway.status(campaign_id)) == "save" and time.monotonic() < give_up:
+    while (status := _status(gateway, campaign_id)) == "save" and time.monotonic() < give_up:
         time.sleep(waits.poll)
+    if status == GONE:
+        if ledger.intents(wave_id, "send", ["intent", "done"]):
+            raise NotReadyToSend(
+                f"Wave {wave_id}: its campaign {campaign_id} is gone from Mailchimp after a send. Whether it went out can't be "
+                "seen any more, so its people count as written to."
+            )
+        return GONE
     for intent in open_sends:
         ledger.record_outcome(intent.id, "done" if status in _GONE_OUT else "failed", {"status": status})
     if status != "save" and status not in _GONE_OUT:
@@ -134,6 +142,15 @@ def status_after_any_send(ledger: Ledger, gateway: Gateway, wave_id: str, campai
             "then resume the wave."
         )
     return status
+
+
+def _status(gateway: Gateway, campaign_id: str) -> str:
+    try:
+        return gateway.status(campaign_id)
+    except MailchimpRefused as error:
+        if error.status != 404:
+            raise
+        return GONE
 
 
 def wait_until_sent(gateway: Gateway, wave_id: str, campaign_id: str, status: str, waits: Waits) -> str:
