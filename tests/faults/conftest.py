@@ -157,6 +157,16 @@ def drawn():
     return draw
 
 
+@pytest.fixture(scope="session")
+def share() -> float:
+    return SHARE
+
+
+@pytest.fixture(scope="session")
+def as_of() -> datetime:
+    return AS_OF
+
+
 @pytest.fixture
 def count(record_property):
     """Count a trial that was made, by kind; the sums are printed at the end."""
@@ -164,16 +174,15 @@ def count(record_property):
 
 
 def pytest_terminal_summary(terminalreporter):
-    made = Counter(
-        kind
-        for report in terminalreporter.stats.get("passed", [])
-        for name, kind in report.user_properties
-        if name == "trial"
-    )
+    told = [said for report in terminalreporter.stats.get("passed", []) for said in report.user_properties]
+    made = Counter(kind for name, kind in told if name == "trial")
     if made:
         terminalreporter.write_line(f"{made.total()} faults tried, {SHARE:.0%} of all, seed {SEED}:")
         for kind, number in sorted(made.items()):
             terminalreporter.write_line(f"  {number:5} {kind}")
+    for name, figure in told:
+        if name == "figure":
+            terminalreporter.write_line(figure)
 
 
 @pytest.fixture(scope="session")
