@@ -17,6 +17,7 @@ from orchestration.sandbox.calls import Call, Handler, Json, Problem, invalid, n
 from orchestration.sandbox.control import Control
 from orchestration.sandbox.fault_answers import NoAnswer, faulty
 from orchestration.sandbox.faults import REFUSE_MEMBERS, Fault
+from orchestration.sandbox.shapes import check_body, check_query
 from orchestration.sandbox.store import Store
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -65,27 +66,33 @@ class Api:
         async def api(request: Request) -> Response:
             name = f"{request.method} {path}"
             with self._control.faults.under_way(name) as fault:
-                response = await self._respond(handlers, request, fault)
+                response = await self._respond(name, handlers, request, fault)
             self._control.count(name, None if isinstance(response, NoAnswer) else response.status_code, fault)
             return response
 
         return api
 
-    async def _respond(self, handlers: Mapping[str, Handler], request: Request, fault: Fault | None) -> Response:
+    async def _respond(
+        self, name: str, handlers: Mapping[str, Handler], request: Request, fault: Fault | None
+    ) -> Response:
         if fault is None:
-            return await self._work(handlers, request)
+            return await self._work(name, handlers, request)
         refused = fault.members if fault.kind == REFUSE_MEMBERS else 0
         try:
-            return await faulty(fault, request, lambda: self._work(handlers, request, refused))
+            return await faulty(fault, request, lambda: self._work(name, handlers, request, refused))
         except Problem as problem:
             return _problem(problem)
 
-    async def _work(self, handlers: Mapping[str, Handler], request: Request, refuse_members: int = 0) -> Response:
+    async def _work(
+        self, name: str, handlers: Mapping[str, Handler], request: Request, refuse_members: int = 0
+    ) -> Response:
         try:
             _check_key(request)
             handler = _handler(handlers, request)
             body = await _body(request)
-            document = await run_in_threadpool(self._handle, handler, request, body, refuse_members)
+            check_query(name, request.query_params)
+            check_body(name, body)
+            document = await run_in_threadpool(self._handle, handler, request, body or {}, refuse_members)
         except Problem as problem:
             return _problem(problem)
         if document is None:
@@ -144,20 +151,25 @@ def _check_key(request: Request) -> None:
         )
 
 
-async def _body(request: Request) -> Json:
+async def _body(request: Request) -> Json | None:
+    """The JSON object sent; None for no body, or for `null`: what the client posts where there is nothing to say."""
     raw = await request.body()
     if not raw or request.method in ("GET", "DELETE"):
-        return {}
+        return None
     try:
         body: Any = json.loads(raw)
     except ValueError:
         raise Problem(400, "JSON Parse Error", "We encountered an unspecified JSON parsing error.") from None
-    if body is None:
-        # What the client posts where there is nothing to say, as in actions/send.
-        return {}
-    if not isinstance(body, dict):
+    if not isinstance(body, dict | None):
         raise invalid("", "Schema describes object, array found instead")
     return body
+
+
+def nowhere(request: Request, error: Exception) -> Response:
+    """For a path that no route takes, one with a line break in it being the last."""
+    if request.url.path.startswith("/3.0"):
+        return _problem(not_found())
+    return Response("There is no such page.", 404, media_type="text/plain")
 
 
 def _problem(problem: Problem) -> Response:

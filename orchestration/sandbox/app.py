@@ -11,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from orchestration.sandbox.api import ENDPOINTS, Api
+from orchestration.sandbox.api import ENDPOINTS, Api, nowhere
 from orchestration.sandbox.control import Control, control_routes
 from orchestration.sandbox.faults import Faults
 from orchestration.sandbox.lists import ensure_list
@@ -67,4 +67,4 @@ def create_app(
 
     api = Mount("/3.0", routes=Api(store, control, clock, send_soon).routes())
     routes = [api, *control_routes(control), *outbox_routes(store, clock)]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: nowhere})

@@ -54,14 +54,7 @@ class Call:
     def instant(self, name: str) -> str | None:
         """A time parameter as a stored timestamp, fractions of a second rounded up (what is stored has none)."""
         text = self.query.get(name)
-        if text is None:
-            return None
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise invalid(name, "Value is not a valid ISO 8601 date") from None
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return (moment + timedelta(microseconds=999_999)).replace(microsecond=0).isoformat()
+        return None if text is None else instant(name, text)
 
     def link(self, rel: str, path: str, method: str = "GET") -> Json:
         return {"rel": rel, "href": self.root + path, "method": method}
@@ -116,13 +109,25 @@ def invalid(name: str, message: str) -> Problem:
 _NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 
 
+def instant(name: str, text: str) -> str:
+    """A time as a stored timestamp, fractions of a second rounded up (what is stored has none); "" is none at all."""
+    if not text:
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return (moment + timedelta(microseconds=999_999)).replace(microsecond=0).isoformat()
+    except (ValueError, OverflowError):
+        raise invalid(name, "Value is not a valid ISO 8601 date") from None
+
+
 def expect(body: Mapping[str, Any], name: str, kind: type, default: Any = None, *, within: str = "") -> Any:
     """`body[name]` if it is of that kind, `default` if it is missing. Raises Problem in the words of Mailchimp's validator."""
     value = body.get(name)
     if value is None and name not in body:
         return default
     wrong_bool = isinstance(value, bool) and kind is not bool
-    if not isinstance(value, kind) or wrong_bool:
+    if not isinstance(value, (int, float) if kind is float else kind) or wrong_bool:
         found = "NULL" if value is None else _NAMES.get(type(value), "string")
         raise invalid(within + name, f"Schema describes {_NAMES[kind]}, {found} found instead")
     return value

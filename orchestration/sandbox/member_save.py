@@ -4,7 +4,7 @@ import json
 import secrets
 import sqlite3
 
-from orchestration.sandbox.calls import Call, Json, Problem, expect
+from orchestration.sandbox.calls import Call, Json, Problem, expect, instant
 from orchestration.sandbox.member_rules import (
     check_new_address,
     check_status,
@@ -76,9 +76,9 @@ def _insert(call: Call, list_id: str, entry: Json, address: str, status: str, va
             expect(entry, "language", str, ""),
             expect(entry, "vip", bool, False),
             expect(entry, "ip_signup", str, ""),
-            expect(entry, "timestamp_signup", str, ""),
+            _instant(entry, "timestamp_signup", ""),
             expect(entry, "ip_opt", str, ""),
-            expect(entry, "timestamp_opt", str, call.now if status == "subscribed" else ""),
+            _instant(entry, "timestamp_opt", call.now if status == "subscribed" else ""),
             call.now,
             *_unsubscribed(call, status),
         ),
@@ -104,12 +104,16 @@ def _update(call: Call, existing: sqlite3.Row, entry: Json, address: str, status
             json.dumps(values),
             expect(entry, "language", str, existing["language"]),
             expect(entry, "vip", bool, bool(existing["vip"])),
-            expect(entry, "timestamp_opt", str, call.now if opted_in else existing["timestamp_opt"]),
+            _instant(entry, "timestamp_opt", call.now if opted_in else existing["timestamp_opt"]),
             *left,
             call.now,
             existing["id"],
         ),
     ).fetchone()
+
+
+def _instant(entry: Json, name: str, default: str) -> str:
+    return instant(name, entry[name]) if name in entry else default
 
 
 def _unsubscribed(call: Call, status: str) -> tuple[str | None, str | None]:

@@ -24,6 +24,7 @@ from orchestration.sandbox.api import ENDPOINTS
 
 Json = dict[str, Any]
 
+_KINDS = ("type", "enum")
 METHODS = ("get", "post", "put", "patch", "delete")
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SHARED") or PROJECT / "../shared").resolve()
@@ -175,8 +176,8 @@ class Specification:
             wrong.append("a body where none is taken")
         return [f"{name}: {one}" for one in wrong]
 
-    def answer(self, method: str, path: str, status: int, kind: str, body: str) -> list[str]:
-        """`kind`: the media type without parameters; `body`: as text."""
+    def answer(self, method: str, path: str, status: int, kind: str, body: str, *, partial: bool = False) -> list[str]:
+        """`kind`: the media type without parameters; `body`: as text; `partial`: only some fields were asked for."""
         name = self.endpoint(method, path)
         responses = self._operations[name]["responses"] if name else {}
         # A call to nowhere is answered with a problem document like any other error.
@@ -189,8 +190,25 @@ class Specification:
             return [f"{name}: {status} is no answer of this endpoint"]
         if kind != expected:
             return [f"{name}: {status} as {kind or 'nothing'}, not {expected}"]
-        wrong = self._json(name or "", str(status), response["content"][kind]["schema"], body)
+        partial = partial and status < 400
+        part = f"{status}{' in part' if partial else ''}"
+        wrong = self._json(name or "", part, response["content"][kind]["schema"], body, partial=partial)
         return [f"{name}: {status}: {one}" for one in wrong]
+
+    def kinds(self, name: str, query: Mapping[str, Sequence[str]], body: bytes | str) -> list[str]:
+        """What in a call to this endpoint is of the wrong kind (no number, none of the words allowed …), fields and
+        parameters that the specification does not name aside.
+        """
+        operation = self._operations[name]
+        wrong = [one for one in self._query(operation, query) if not one.startswith("no parameter")]
+        if "requestBody" in operation:
+            try:
+                document = json.loads(body or b"null")
+            except ValueError:
+                return [*wrong, "the body is no JSON"]
+            errors = jsonschema_rs.Draft4Validator(_plain(_body(operation))).iter_errors(document)
+            wrong += [f"{_place(one.instance_path)}: {one.message[:300]}" for one in errors if one.kind.name in _KINDS]
+        return wrong
 
     def _query(self, operation: Json, query: Mapping[str, Sequence[str]]) -> Iterator[str]:
         known = {one["name"]: one["schema"] for one in operation.get("parameters", []) if one["in"] == "query"}
@@ -201,12 +219,12 @@ class Specification:
             schema = known[parameter]
             if schema["type"] == "array":
                 continue
-            for value in values:
+            for value in values[-1:]:
                 given = _typed(schema["type"], value)
                 if not jsonschema_rs.is_valid(_closed(schema), given):
                     yield f"parameter {parameter}={value}"
 
-    def _json(self, name: str, part: str, schema: Json, text: str) -> list[str]:
+    def _json(self, name: str, part: str, schema: Json, text: str, *, partial: bool = False) -> list[str]:
         try:
             document = json.loads(text)
         except ValueError:
@@ -214,21 +232,30 @@ class Specification:
         key = (name, part)
         if key not in self._validators:
             self._validators[key] = jsonschema_rs.Draft4Validator(
-                _closed(schema), validate_formats=True, formats={"date-time": _is_instant}
+                _closed(schema, partial=partial), validate_formats=True, formats={"date-time": _is_instant}
             )
         return [
             f"{_place(one.instance_path)}: {one.message[:300]}" for one in self._validators[key].iter_errors(document)
         ]
 
 
-def _closed(schema: Json) -> Json:
-    """The schema in plain JSON Schema, where a field that is not named is wrong."""
+def _plain(schema: Json) -> Json:
+    """The schema in plain JSON Schema."""
     schema = copy.deepcopy(schema)
+    for part in list(_parts(schema)):
+        if part.pop("nullable", False) and "type" in part:
+            part["type"] = [part["type"], "null"]
+    return schema
+
+
+def _closed(schema: Json, *, partial: bool = False) -> Json:
+    """The schema in plain JSON Schema, where a field that is not named is wrong; `partial`: none is required."""
+    schema = _plain(schema)
     for part in list(_parts(schema)):
         if "properties" in part and not {"oneOf", "anyOf", "allOf"} & part.keys():
             part.setdefault("additionalProperties", False)
-        if part.pop("nullable", False) and "type" in part:
-            part["type"] = [part["type"], "null"]
+        if partial:
+            part.pop("required", None)
     return schema
 
 

@@ -227,3 +227,67 @@ def test_members_changed_since_a_moment(state_file, connected, since, found):
         answer = sandbox.client.lists.get_list_members_info(LIST, since_last_changed=since)
         assert [m["email_address"] for m in answer["members"]] == found
         sandbox.http.close()
+
+
+def test_a_member_is_tagged_and_untagged(sandbox):
+    sandbox.add("ada@x.test")
+    path = f"{MEMBERS}/ada@x.test/tags"
+    tags = [{"name": "w1", "status": "active"}, {"name": "w2", "status": "active"}]
+    assert sandbox.http.post(path, json={"tags": tags}).status_code == 204
+    assert sandbox.http.post(path, json={"tags": [{"name": "w1", "status": "inactive"}]}).status_code == 204
+    member = sandbox.client.lists.get_list_member(LIST, "ada@x.test")
+    assert ([tag["name"] for tag in member["tags"]], member["tags_count"]) == (["w2"], 1)
+    segments = sandbox.client.lists.list_segments(LIST)["segments"]
+    assert [(one["name"], one["member_count"]) for one in segments] == [("w1", 0), ("w2", 1)]
+
+
+def test_a_new_member_can_be_given_tags(sandbox):
+    body = {"email_address": "ada@x.test", "status": "subscribed", "tags": ["w1"]}
+    assert [tag["name"] for tag in sandbox.client.lists.add_list_member(LIST, body)["tags"]] == ["w1"]
+
+
+def test_marketing_permissions_are_shown_once_they_are_turned_on(sandbox):
+    sandbox.add("ada@x.test")
+    assert "marketing_permissions" not in sandbox.client.lists.get_list_member(LIST, "ada@x.test")
+    assert sandbox.http.post(f"{sandbox.url}/sandbox/lists/{LIST}/marketing-permissions").status_code == 204
+    assert sandbox.client.lists.get_list(LIST)["marketing_permissions"] is True
+    first, *others = sandbox.client.lists.get_list_member(LIST, "ada@x.test")["marketing_permissions"]
+    assert (first["text"], first["enabled"], len(others)) == ("Email", False, 2)
+    given = {"marketing_permission_id": first["marketing_permission_id"], "enabled": True}
+    sandbox.client.lists.update_list_member(LIST, "ada@x.test", {"marketing_permissions": [given]})
+    [member] = sandbox.client.lists.get_list_members_info(LIST)["members"]
+    assert [one["enabled"] for one in member["marketing_permissions"]] == [True, False, False]
+    unknown = {"marketing_permissions": [{"marketing_permission_id": "none", "enabled": True}]}
+    problem = sandbox.problem("PATCH", f"{MEMBERS}/ada@x.test", json=unknown)
+    assert problem["errors"][0]["message"] == "The marketing permission does not exist."
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"vip": "yes"}, "vip", "Schema describes boolean, string found instead"),
+        ({"location": {"latitude": "north"}}, "location.latitude", "Schema describes number, string found instead"),
+        ({"interests": {"a1": 1}}, "interests.a1", "Schema describes boolean, integer found instead"),
+        ({"tags": [3]}, "tags.item:0", "Schema describes string, integer found instead"),
+        ({"timestamp_opt": "yesterday"}, "timestamp_opt", "Value is not a valid ISO 8601 date"),
+        (
+            {"status": "erased"},
+            "status",
+            "Value must be one of: subscribed, unsubscribed, cleaned, pending, transactional",
+        ),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_refused_by_its_name(sandbox, change, field, message):
+    body = {"email_address": "ada@x.test", "status": "subscribed"} | change
+    problem = sandbox.problem("POST", MEMBERS, json=body)
+    assert (problem["status"], problem["errors"]) == (400, [{"field": field, "message": message}])
+
+
+def test_a_parameter_of_the_wrong_kind_is_refused_by_its_name(sandbox):
+    problem = sandbox.problem("GET", f"{MEMBERS}?sort_dir=UP")
+    assert problem["errors"] == [{"field": "sort_dir", "message": "Value must be one of: ASC, DESC"}]
+
+
+def test_a_time_of_another_zone_is_stored_as_utc(sandbox):
+    body = {"email_address": "ada@x.test", "status": "subscribed", "timestamp_opt": "2026-01-02T03:00:00+02:00"}
+    assert sandbox.client.lists.add_list_member(LIST, body)["timestamp_opt"] == "2026-01-02T01:00:00+00:00"
