@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why backup restore test test-browser test-faults lint bench setup lock
+.PHONY: help run serve once sql why backup restore test test-browser test-faults test-conformance lint bench setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium 
 
 test-faults: setup ## Deliveries killed at every point, and every call failing in every way (FAULTS_SHARE=0.1: a tenth)
 	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 2 --dist worksteal
+
+test-conformance: setup ## The sandbox and our own calls against Mailchimp's specification, read from SHARED (../shared)
+	$(PY) -m pytest tests/conformance
 
 lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .
