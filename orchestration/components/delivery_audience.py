@@ -89,6 +89,8 @@ def recipients_by_hash(ledger: Ledger, wave_id: str) -> dict[str, Recipient]:
     drops = []
     for batch in ledger.recipients(wave_id, "recipient"):
         for person in batch:
+            if not person.email and person.delivery:
+                continue  # erased since; what became of their email was asked before
             if not person.email:
                 drops.append((person.contact_id, "no_address"))
             elif people.setdefault(address_hash(person.email), person) is not person:

@@ -216,6 +216,10 @@ def delete_permanently(call: Call) -> None:
     call.db.execute("delete from segment_members where member_id = ?", (row["id"],))
     call.db.execute("delete from given_permissions where member_id = ?", (row["id"],))
     call.db.execute("delete from members where id = ?", (row["id"],))
+    call.db.execute(
+        "update emails set email_address = '', merge_fields = '{}' where member_hash = ?",
+        (row["hash"],),
+    )
     call.db.execute("insert or ignore into forgotten values (?, ?)", (list_id, row["hash"]))
 
 
