@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from orchestration.core.contracts import ORDERS, SIGNUPS, SOURCES
 from orchestration.core.identity import normal_address
@@ -18,8 +18,8 @@ EVER_BEFORE = datetime(1, 1, 1, tzinfo=UTC)
 EVER_AFTER = datetime(9999, 1, 1, tzinfo=UTC)
 ERASED = "(erased)"
 
-# What an address may go on with, on either side. A letter after \n, or after %3C or \u003c, is none of it.
-_BEFORE = r"(?:(?<![\w.+%'-])|(?<=\\[nrtbf])|(?<=\\u[0-9a-f]{4})|(?<=%[0-9a-f]{2}))"
+# What an address may go on with, on either side. A letter after \n, %3C or \u003c is none of it, nor is a quotation mark.
+_BEFORE = r"(?:(?<![\w.+%'-])|(?<=\W')|(?<=^')|(?<=\\[nrtbf])|(?<=\\u[0-9a-f]{4})|(?<=%[0-9a-f]{2}))"
 _AFTER = r"(?![\w-]|\.\w)"
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
@@ -32,15 +32,22 @@ class Span:
     since: datetime = EVER_BEFORE
     until: datetime = EVER_AFTER
 
-    @property
-    def is_whole(self) -> bool:
-        return self.since == EVER_BEFORE and self.until == EVER_AFTER
+
+class Somebody(Protocol):
+    """Whoever rows are held against: a person who is being erased, or all who ever were."""
+
+    def owns(self, address: Any, at: Any) -> bool: ...
+
+    def used(self, visitor_id: Any, at: Any) -> bool: ...
+
+    def placed(self, order_id: Any, account: Any, at: Any) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Person:
     """Everything a contact is found by. `addresses` maps a normal address to its times; `spoken_for` are those of them that are
-    another contact's at another time. `devices` are visitor ids that were theirs alone, `shared_devices` others' too."""
+    another contact's at another time. `devices` are visitor ids that were theirs alone, `shared_devices` others' too. `last_seen`
+    is the time of their last event."""
 
     contact_ids: tuple[str, ...]
     addresses: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
@@ -50,6 +57,7 @@ class Person:
     shared_devices: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
+    last_seen: datetime = EVER_BEFORE
 
     @property
     def own_addresses(self) -> list[str]:
@@ -62,8 +70,16 @@ class Person:
             return False
         if normal not in self.spoken_for:
             return True
-        moment = _moment(at)
+        moment = moment_told(at)
         return moment is None or any(span.since <= moment < span.until for span in self.addresses[normal])
+
+    def used(self, visitor_id: Any, at: Any) -> bool:
+        """Whether what nobody put a name to on a device is theirs, or may be."""
+        return _text(visitor_id) in self.devices or _text(visitor_id) in self.shared_devices
+
+    def placed(self, order_id: Any, account: Any, at: Any) -> bool:
+        """Whether an order that carries no address is theirs."""
+        return _text(order_id) in self.orders or _text(account) in self.accounts
 
 
 class Traces:
@@ -104,7 +120,7 @@ class Traces:
         )
 
 
-def without_person(person: Person, traces: Traces, source: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
+def without_person(person: Somebody, traces: Traces, source: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
     """A landing row as it may stay, equal to `row` if nothing of it is theirs; None if all of it is.
 
     An order stays, without whom it was for: of a row whose person is gone only the fields of the contract are kept.
@@ -117,7 +133,7 @@ def without_person(person: Person, traces: Traces, source: str, row: Mapping[str
     return None if kept is None else _scrubbed(traces, kept)
 
 
-def is_about(person: Person, traces: Traces, source: str, text: str) -> bool:
+def is_about(person: Somebody, traces: Traces, source: str, text: str) -> bool:
     """Whether a row that could not be read is theirs, as far as it can be told."""
     if traces.are_in(text):
         return True
@@ -128,24 +144,26 @@ def is_about(person: Person, traces: Traces, source: str, text: str) -> bool:
     return isinstance(row, dict) and without_person(person, traces, source, row) != row
 
 
-def _order(person: Person, row: Mapping[str, Any]) -> dict[str, Any]:
-    theirs = person.owns(row.get("email"), row.get("occurred_at")) or (
-        not row.get("email")
-        and (_text(row.get("order_id")) in person.orders or _text(row.get("customer_id")) in person.accounts)
-    )
+def _order(person: Somebody, row: Mapping[str, Any]) -> dict[str, Any]:
+    # what became later of an order is as old as the order
+    at = row.get("placed_at") or row.get("occurred_at")
+    if row.get("email"):
+        theirs = person.owns(row["email"], row.get("occurred_at")) or person.owns(row["email"], at)
+    else:
+        theirs = person.placed(row.get("order_id"), row.get("customer_id"), at)
     if not theirs:
         return dict(row)
     known = [field.name for field in ORDERS.fields]
     return {name: row[name] for name in known if name in row} | {"email": None, "customer_id": None}
 
 
-def _event(person: Person, source: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
+def _event(person: Somebody, source: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
     if person.owns(row.get("email"), row.get("occurred_at")):
         return None
     if source == SIGNUPS.name:
         if person.owns(row.get("previous_email"), row.get("occurred_at")):
             return {**row, "previous_email": None}
-    elif not row.get("email") and _text(row.get("visitor_id")) in person.devices | person.shared_devices:
+    elif not row.get("email") and person.used(row.get("visitor_id"), row.get("occurred_at")):
         return None
     return dict(row)
 
@@ -167,7 +185,8 @@ def _spellings(address: str) -> Iterable[str]:
     yield address.replace("@", "\\u0040").replace("+", "\\u002b").replace("'", "\\u0027")
 
 
-def _moment(said: Any) -> datetime | None:
+def moment_told(said: Any) -> datetime | None:
+    """A time as a row tells it; None for one without an offset, or that can't be read."""
     try:
         moment = datetime.fromisoformat(str(said).strip().upper().replace(",", "."))
     except ValueError:

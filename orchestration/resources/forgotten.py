@@ -13,14 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from orchestration.core.identity import SEPARATOR
+from orchestration.core.erasure import moment_told
+from orchestration.core.identity import SEPARATOR, address_id
 from orchestration.settings import Settings
 
-KINDS = ("visitor", "order", "account")
 _ARROW = pa.schema(
     [("id", pa.string()), ("since", pa.timestamp("us", tz="UTC")), ("until", pa.timestamp("us", tz="UTC"))]
 )
@@ -70,6 +71,33 @@ def remember(settings: Settings, new: Iterable[Mark]) -> int:
     ]
     write_privately(_path(settings), "".join(lines))
     return len(known) - before
+
+
+class Forgotten:
+    """All who were ever erased, as far as their marks tell: what came again of them is known by it."""
+
+    def __init__(self, settings: Settings, key: str) -> None:
+        self._key = key
+        self._spans: dict[str, list[Mark]] = {}
+        for mark in marks(settings):
+            self._spans.setdefault(mark.id, []).append(mark)
+
+    def owns(self, address: Any, at: Any) -> bool:
+        return isinstance(address, str) and self._is_marked(address_id(address, self._key), at)
+
+    def used(self, visitor_id: Any, at: Any) -> bool:
+        return visitor_id is not None and self._is_marked(marked_id("visitor", str(visitor_id), self._key), at)
+
+    def placed(self, order_id: Any, account: Any, at: Any) -> bool:
+        told = (("order", order_id), ("account", account))
+        return any(value and self._is_marked(marked_id(kind, str(value), self._key), at) for kind, value in told)
+
+    def _is_marked(self, one: str, at: Any) -> bool:
+        found = self._spans.get(one)
+        if not found:
+            return False
+        moment = moment_told(at)
+        return moment is None or any(mark.since <= moment < mark.until for mark in found)
 
 
 def lay_out(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:

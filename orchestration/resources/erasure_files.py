@@ -1,0 +1,72 @@
+"""Addresses out of the files that are neither tables nor landing files: logs, what dbt leaves behind, outputs that Dagster kept.
+
+A server may be adding to them, so nothing is moved: the address is made x where it stands.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestration.core.erasure import Traces
+from orchestration.resources.erasure_sqlite import is_sqlite
+from orchestration.settings import Settings
+
+BLOCK = 1 << 20
+LEFT_OVER_SECONDS = 86_400
+
+
+def sqlite_files(settings: Settings) -> list[Path]:
+    """Every SQLite file of the data folder but the catalogue."""
+    return [path for path in _files(settings) if path != settings.catalog_path and is_sqlite(path)]
+
+
+def mask_files(settings: Settings, traces: Traces) -> int:
+    """Make the addresses x in every file that is nothing else's to clean. Gives the number of files that held one."""
+    beside = {
+        f"{path}{end}" for path in (settings.catalog_path, *sqlite_files(settings)) for end in ("", "-wal", "-shm")
+    }
+    return sum(_mask(path, traces) for path in _files(settings) if str(path) not in beside)
+
+
+def sweep_spill(settings: Settings) -> int:
+    """Delete what queries of killed processes had spilled to disk: untouched for a day. Gives the number of files."""
+    folder = settings.data_dir / "tmp"
+    old = [
+        path
+        for path in (folder.rglob("*") if folder.exists() else ())
+        if path.is_file() and time.time() - path.stat().st_mtime > LEFT_OVER_SECONDS
+    ]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _files(settings: Settings) -> Iterator[Path]:
+    apart = (
+        settings.lake_dir,
+        settings.landing_dir,
+        settings.keys_dir,
+        settings.data_dir / "tmp",
+        settings.data_dir / "erasing",
+    )
+    for path in sorted(settings.data_dir.rglob("*")):
+        if path.is_file() and not path.is_symlink() and not any(path.is_relative_to(folder) for folder in apart):
+            yield path
+
+
+def _mask(path: Path, traces: Traces) -> bool:
+    longest = 2 * max(map(len, traces.words), default=0) + 8
+    found = False
+    with path.open("r+b") as file:
+        at = 0
+        while content := file.read(BLOCK):
+            masked = traces.masked(content)
+            if masked != content:
+                found = True
+                file.seek(at)
+                file.write(masked)
+            if len(content) < BLOCK:
+                break
+            at += BLOCK - longest  # the next block begins before the end of this one, which may cut an address in two
+            file.seek(at)
+    return found
