@@ -23,6 +23,7 @@ from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import NoBuildYet, WarehouseError
 from orchestration.resources.lock import exclusive
 from orchestration.resources.quoting import quoted
+from orchestration.resources.warehouse_errors import told_clearly
 from orchestration.settings import Settings
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts")
@@ -186,7 +187,7 @@ class Warehouse:
             raise NoBuildYet(
                 f"There is no warehouse in {self._settings.data_dir} yet. Run the main job (`make once`) first."
             )
-        with _engine(self._session_sql()) as engine:
+        with told_clearly(self._settings.data_dir), _engine(self._session_sql()) as engine:
             con = engine.cursor()
             try:
                 self._attach(con, read_only=read_only, at=at)

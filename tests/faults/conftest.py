@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -77,10 +77,10 @@ class Trial:
     launcher: Launcher
     mutations: list[str] = field(default_factory=list)
 
-    def launch(self, kill_at: int | None = None) -> Launched:
-        return self.launch_with(self.launcher, kill_at)
+    def launch(self, kill_at: int | None = None, **env: str) -> Launched:
+        return self.launch_with(self.launcher, kill_at, **env)
 
-    def launch_with(self, launcher: Launcher, kill_at: int | None = None) -> Launched:
+    def launch_with(self, launcher: Launcher, kill_at: int | None = None, **env: str) -> Launched:
         env = {
             "DATA_DIR": str(self.settings.data_dir),
             "SANDBOX_PORT": str(self.settings.sandbox_port),
@@ -89,6 +89,7 @@ class Trial:
             "QUIET_HOURS": "off",
             "MAILCHIMP_TIMEOUT": "0.5",
             "NO_PROXY": "127.0.0.1",
+            **env,
         }
         return launcher.launch(env, CAMPAIGN, kill_at, self.mutations)
 
@@ -224,10 +225,16 @@ def _files() -> dict[str, list[dict]]:
 
 
 @contextmanager
-def launching() -> Iterator[Launcher]:
+def launching(through: Sequence[str] = ()) -> Iterator[Launcher]:
+    """A launcher, started by way of another command if one is given."""
     env = {**os.environ, "PYTHONPATH": str(PROJECT_DIR)}
     with subprocess.Popen(
-        [sys.executable, LAUNCHER], env=env, cwd=PROJECT_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*through, sys.executable, LAUNCHER],
+        env=env,
+        cwd=PROJECT_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         yield Launcher(process)
         process.stdin.close()
