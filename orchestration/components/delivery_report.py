@@ -3,12 +3,13 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.components.delivery_audience import Waits, recipients_by_hash
 from orchestration.core.errors import LedgerError
+from orchestration.core.feedback import is_complaint, replaces
 from orchestration.core.wave import Recipient, Wave
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp import Departure, Gateway
@@ -40,16 +41,16 @@ def compare_person_by_person(
     people = recipients_by_hash(ledger, wave.wave_id)
     sent = _sent_to(gateway, wave.mailchimp_campaign_id, people, waits)
     left = gateway.unsubscribed(wave.mailchimp_campaign_id)
-    told = {one: _delivery(sent.get(one), left.get(one)) for one in people.keys() & (sent.keys() | left.keys())}
+    told = told_of(people, sent, left)
     missing = people.keys() - told.keys()
     left_out = _left_out(gateway, wave.mailchimp_campaign_id, sent, {one: people[one] for one in missing})
     told.update(dict.fromkeys(left_out, "not_sent"))
     ledger.record_deliveries(
         wave.wave_id,
         [
-            (people[one].contact_id, delivery, _happened(wave, left.get(one), now))
+            (people[one].contact_id, delivery, happened_at(wave, left.get(one), now))
             for one, delivery in told.items()
-            if delivery != people[one].delivery
+            if replaces(people[one].delivery, delivery)
         ],
     )
     strangers = len(sent.keys() - people.keys())
@@ -95,13 +96,18 @@ def _left_out(
     return {one for one in missing if one not in members or members[one].status != "subscribed"}
 
 
+def told_of(people: Iterable[str], sent: Mapping[str, str], left: Mapping[str, Departure]) -> dict[str, str]:
+    """What became of the email, by address hash, for those of these people whom sent-to or unsubscribed names."""
+    return {one: _delivery(sent.get(one), left.get(one)) for one in people if one in sent or one in left}
+
+
 def _delivery(sent: str | None, left: Departure | None) -> str:
     if left is not None:
-        return "complained" if any(word in left.reason.lower() for word in ("abuse", "spam")) else "unsubscribed"
+        return "complained" if is_complaint(left.reason) else "unsubscribed"
     return _OF_SENT_TO.get(sent or "", "not_sent")
 
 
-def _happened(wave: Wave, left: Departure | None, now: datetime) -> datetime:
+def happened_at(wave: Wave, left: Departure | None, now: datetime) -> datetime:
     """When it happened, by the business clock: the send, or the moment they left by Mailchimp's word.
 
     Nobody can leave an email before they got it. So whatever the clocks say, theirs and ours, a no is later than every

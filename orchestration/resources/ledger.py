@@ -23,8 +23,8 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestration.core.audience import DROP_REASONS, EXCLUSION_REASONS
 from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
-from orchestration.core.wave import DELIVERIES, DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
-from orchestration.resources.ledger_adoption import LedgerAdoption, recount
+from orchestration.core.wave import DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
+from orchestration.resources.ledger_adoption import recount
 from orchestration.resources.ledger_export import deliveries_table
 from orchestration.resources.ledger_planning import CHUNK, Planning, fetch_many, new_change
 from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
@@ -33,17 +33,17 @@ from orchestration.resources.ledger_schema import (
     changes,
     intents,
     recipients,
-    utc_text,
     wave_moves,
     waves,
 )
+from orchestration.resources.ledger_stops import LedgerStops
 from orchestration.settings import Settings
 
 # Not created_at: under a fixed AS_OF all waves of a run were planned at one moment.
 _PLANNED_ORDER = literal_column("rowid")
 
 
-class Ledger(LedgerAdoption):
+class Ledger(LedgerStops):
     """The ledger of one data folder. Cheap to make; may be shared between threads.
 
     Whoever writes waits up to `patience` seconds while another does, and then raises LedgerError.
@@ -226,23 +226,6 @@ class Ledger(LedgerAdoption):
                 number += con.execute(query.values(**values, reason=reason)).rowcount
             recount(con, wave_id)
             return number
-
-    def record_deliveries(self, wave_id: str, deliveries: Iterable[tuple[str, str, datetime]]) -> None:
-        """What became of recipients, from (contact id, delivery, at); `at` is when it happened, by the business clock."""
-        rows = []
-        for contact_id, delivery, at in deliveries:
-            if delivery not in DELIVERIES:
-                raise LedgerError(f"Wave {wave_id}: no rule knows the delivery {delivery!r}.")
-            rows.append((delivery, utc_text(at), contact_id))
-        if not rows:
-            return
-        with self._writing() as con:
-            change_id = new_change(con, self._now())
-            con.exec_driver_sql(
-                "update recipients set delivery = ?, delivered_at = ?, change_id = ? "
-                "where wave_id = ? and contact_id = ? and outcome = 'recipient'",
-                [(delivery, at, change_id, wave_id, contact_id) for delivery, at, contact_id in rows],
-            )
 
     def deliveries_since(self, cursor: int) -> tuple[pa.Table, int]:
         """What changed about recipients after `cursor` (0: everything), shaped as raw.deliveries, and the new cursor.

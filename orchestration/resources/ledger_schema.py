@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 30_000
 PATIENCE = 600.0  # seconds that a writer waits for the one before it, as for the warehouse
 PROGRESS_EVERY = 5.0
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -157,6 +157,37 @@ looks = Table(
     Column("name", String, primary_key=True),
     Column("upto", UtcText, nullable=False),
 )
+
+# What Mailchimp said of a campaign or of the audience, as figures, when it was last read person by person.
+figures = Table(
+    "figures",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("said", JSON, nullable=False),
+)
+# Every no that came back from an email or from the audience, by contact; of a wave, where it is known to be an answer to one.
+objections = Table(
+    "objections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contact_id", String, nullable=False, index=True),
+    Column("objection", String, nullable=False),
+    Column("happened_at", UtcText, nullable=False),
+    Column("wave_id", String, index=True),
+    Column("change_id", Integer, nullable=False, index=True),
+)
+# What stops all sends until somebody releases it. Who released it forgave what was known up to `released_change`.
+stops = Table(
+    "stops",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("kind", "what", "who")),
+    Column("stopped_at", UtcText, nullable=False),
+    Column("released_at", UtcText),
+    *(Column(name, String) for name in ("released_by", "released_why")),
+    Column("released_change", Integer),
+)
+Index("one_stop_a_kind", stops.c.kind, unique=True, sqlite_where=stops.c.released_at.is_(None))
 
 CLAIMED = "outcome in ('recipient', 'holdout') and not released"
 Index(
