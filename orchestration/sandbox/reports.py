@@ -1,10 +1,11 @@
-"""What became of a sent campaign: /reports/{id}, sent-to, unsubscribed."""
+"""What became of sent campaigns: /reports, /reports/{id}, sent-to, unsubscribed, and the list's abuse reports."""
 
 import json
 import sqlite3
 
 from orchestration.sandbox.calls import Call, Handler, Json, not_found
 from orchestration.sandbox.campaigns import the_campaign
+from orchestration.sandbox.lists import the_list
 from orchestration.sandbox.member_rules import merge_field_rows
 from orchestration.sandbox.member_views import merge_values
 from orchestration.sandbox.steering import COMPLAINT, HARD_BOUNCE, SOFT_BOUNCE
@@ -34,8 +35,31 @@ def outcome_counts(db: sqlite3.Connection, campaign_id: str) -> Json:
     return dict(row)
 
 
+def get_reports(call: Call) -> Json:
+    """The reports of all campaigns that were sent, the latest first."""
+    count, offset = call.page()
+    where, values = ["status in ('sending', 'sent')"], []
+    if kind := call.query.get("type"):
+        where.append("type = ?")
+        values.append(kind)
+    for name, condition in (("since_send_time", "send_time >= ?"), ("before_send_time", "send_time < ?")):
+        if moment := call.instant(name):
+            where.append(condition)
+            values.append(moment)
+    source = f"from campaigns where {' and '.join(where)}"
+    rows = call.db.execute(f"select * {source} order by send_time desc, id limit ? offset ?", (*values, count, offset))
+    return {
+        "reports": [_report(call, row) for row in rows.fetchall()],
+        "total_items": call.db.execute(f"select count(*) {source}", values).fetchone()[0],
+        "_links": [call.link("self", "/reports")],
+    }
+
+
 def get_report(call: Call) -> Json:
-    row = _sent_campaign(call)
+    return _report(call, _sent_campaign(call))
+
+
+def _report(call: Call, row: sqlite3.Row) -> Json:
     counts = outcome_counts(call.db, row["id"])
     settings = json.loads(row["settings"])
     path = f"/reports/{row['id']}"
@@ -105,6 +129,38 @@ def get_unsubscribed(call: Call) -> Json:
     }
 
 
+def get_abuse_reports(call: Call) -> Json:
+    """Who marked a campaign of this list as spam."""
+    list_id = the_list(call)["id"]
+    count, offset = call.page()
+    source = (
+        "from emails join campaigns on campaigns.id = emails.campaign_id "
+        "where campaigns.list_id = ? and not is_test and outcome = ?"
+    )
+    values = (list_id, COMPLAINT)
+    emails = call.db.execute(f"select emails.* {source} order by emails.id limit ? offset ?", (*values, count, offset))
+    fields = merge_field_rows(call.db, list_id)
+    return {
+        "abuse_reports": [
+            {
+                "id": email["id"],
+                "campaign_id": email["campaign_id"],
+                "list_id": list_id,
+                "email_id": email["member_hash"],
+                "email_address": email["email_address"],
+                "merge_fields": merge_values(fields, email["merge_fields"]),
+                "vip": False,
+                "date": email["unsubscribed_at"],
+                "_links": [call.link("parent", f"/lists/{list_id}/abuse-reports")],
+            }
+            for email in emails.fetchall()
+        ],
+        "list_id": list_id,
+        "total_items": call.db.execute(f"select count(*) {source}", values).fetchone()[0],
+        "_links": [call.link("self", f"/lists/{list_id}/abuse-reports")],
+    }
+
+
 def _sent_campaign(call: Call) -> sqlite3.Row:
     row = the_campaign(call)
     if row["status"] not in ("sending", "sent"):
@@ -134,7 +190,9 @@ def _person(call: Call, row: sqlite3.Row, email: sqlite3.Row) -> Json:
 
 
 ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", "/reports", get_reports),
     ("GET", "/reports/{campaign_id}", get_report),
     ("GET", "/reports/{campaign_id}/sent-to", get_sent_to),
     ("GET", "/reports/{campaign_id}/unsubscribed", get_unsubscribed),
+    ("GET", "/lists/{list_id}/abuse-reports", get_abuse_reports),
 ]

@@ -98,6 +98,7 @@ _WORDS_OF = {
         "status": (*STATUSES, "archived"),
         "sort_field": ("timestamp_opt", "timestamp_signup", "last_changed"),
     },
+    "GET /reports": {"type": CAMPAIGN_TYPES},
     "GET /campaigns": {
         "type": CAMPAIGN_TYPES,
         "status": ("save", "paused", "schedule", "sending", "sent"),
