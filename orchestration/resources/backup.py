@@ -2,7 +2,7 @@
 
     warehouse.lock held            no one writes tables, and no file of the lake is deleted
       ledger at rest               no one plans or delivers: its copy is never behind what the warehouse took from it
-      catalogue, its files, keys
+      catalogue, its files, keys, erasures
     manifest.json                  sizes and hashes
     renamed                        under its own name a backup is complete
 
@@ -39,6 +39,8 @@ from orchestration.resources.warehouse import Build, Warehouse
 from orchestration.settings import Settings
 
 SWITCHES = Path("dagster", "schedules", "schedules.db")  # which schedules and sensors are stopped
+# Keys and what is known of the erased by them; erasures under way, which go on after a restore; their receipts.
+SMALL_FILES = ("keys", "erasing", "erasures")
 WAIT = 600.0
 
 _LAKE_FILES = """
@@ -105,7 +107,8 @@ def _copy_all(settings: Settings, warehouse: Warehouse, folder: Path, wait: floa
         make_folder(folder / SWITCHES.parent)
         copy_sqlite(switches, folder / SWITCHES)
         copied.append(_described(folder, folder / SWITCHES, settings.data_dir))
-    for path in [*_lake_files(settings, catalog), *sorted(settings.keys_dir.glob("[!.]*"))]:
+    small = [path for name in SMALL_FILES for path in sorted((settings.data_dir / name).glob("[!.]*"))]
+    for path in [*_lake_files(settings, catalog), *small]:
         copied.append(_copied(path, settings.data_dir, folder))
     build = warehouse.last_build()
     return Manifest(

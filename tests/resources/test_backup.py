@@ -95,6 +95,15 @@ def test_only_its_owner_can_read_a_backup_and_only_what_the_catalogue_names_is_i
     switches.parent.mkdir(parents=True)
     with sqlite3.connect(switches) as con:
         con.execute("create table jobs as select 'stopped' as status")
+    for name in (
+        "keys/forgotten.jsonl",
+        "erasing/1.json",
+        "erasures/1.json",
+        "logs/dagster.log",
+        "landing/orders/a.csv",
+    ):
+        (used.settings.data_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (used.settings.data_dir / name).write_text("x")
     before = os.umask(0)
     try:
         made = back_up(used.settings, used.warehouse, tmp_path / "backup")
@@ -112,11 +121,14 @@ def test_only_its_owner_can_read_a_backup_and_only_what_the_catalogue_names_is_i
         "ledger.sqlite",
         "lake",
         "keys",
+        "erasing",
+        "erasures",
         "dagster",
         "manifest.json",
     }
     assert not any("stray" in name for name in files)
     restore(elsewhere(used), tmp_path / "backup")
+    assert (elsewhere(used).keys_dir / "forgotten.jsonl").read_text() == "x"
     key = elsewhere(used).keys_dir / "contact_id.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     with sqlite3.connect(elsewhere(used).data_dir / SWITCHES) as con:
