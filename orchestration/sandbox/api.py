@@ -158,6 +158,9 @@ async def _body(request: Request) -> Json | None:
         return None
     try:
         body: Any = json.loads(raw)
+        if b"\\ud" in raw.lower():
+            # Half a character, which JSON can write and no text can hold, raises a ValueError here.
+            json.dumps(body, ensure_ascii=False).encode()
     except ValueError:
         raise Problem(400, "JSON Parse Error", "We encountered an unspecified JSON parsing error.") from None
     if not isinstance(body, dict | None):

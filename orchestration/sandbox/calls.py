@@ -13,6 +13,10 @@ from typing import Any
 
 Json = dict[str, Any]
 
+MAX_INTEGER = 2**63 - 1
+
+_DIGITS = 19
+
 _INVALID = "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
 
 
@@ -36,15 +40,15 @@ class Call:
 
     def page(self) -> tuple[int, int]:
         """`count` (10 by default, 1000 at the most) and `offset`. Raises Problem when they are no such numbers."""
-        return self._number("count", 10, 1000), self._number("offset", 0, None)
+        return self._number("count", 10, 1000), self._number("offset", 0, MAX_INTEGER)
 
-    def _number(self, name: str, default: int, most: int | None) -> int:
+    def _number(self, name: str, default: int, most: int) -> int:
         text = self.query.get(name)
         if text is None:
             return default
         if not text.isdecimal():
             raise invalid(name, "Schema describes integer, string found instead")
-        if most is not None and int(text) > most:
+        if len(text) > _DIGITS or int(text) > most:
             raise invalid(name, f"Number is larger than the maximum of {most}")
         return int(text)
 
@@ -130,6 +134,8 @@ def expect(body: Mapping[str, Any], name: str, kind: type, default: Any = None, 
     if not isinstance(value, (int, float) if kind is float else kind) or wrong_bool:
         found = "NULL" if value is None else _NAMES.get(type(value), "string")
         raise invalid(within + name, f"Schema describes {_NAMES[kind]}, {found} found instead")
+    if kind is int and abs(value) > MAX_INTEGER:
+        raise invalid(within + name, f"Number is larger than the maximum of {MAX_INTEGER}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -104,8 +105,10 @@ def _clean(kind: str, value: Any) -> Any:
 def _number(value: Any) -> int | float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError("Please enter a number") from None
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("Please enter a number")
     return int(number) if number.is_integer() else number
 
 

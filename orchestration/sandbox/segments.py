@@ -4,7 +4,17 @@ import json
 import sqlite3
 from typing import Any
 
-from orchestration.sandbox.calls import Call, Handler, Json, Problem, bad_request, expect, invalid, not_found, require
+from orchestration.sandbox.calls import (
+    Call,
+    Handler,
+    Json,
+    Problem,
+    bad_request,
+    expect,
+    invalid,
+    not_found,
+    require,
+)
 from orchestration.sandbox.lists import the_list
 from orchestration.sandbox.member_rules import member_hash, merge_field_rows
 from orchestration.sandbox.member_views import batch_view
@@ -117,7 +127,7 @@ def _the_segment(call: Call) -> sqlite3.Row:
     list_id = the_list(call)["id"]
     text = call.params["segment_id"]
     row = None
-    if text.isdecimal():
+    if text.isdecimal() and len(text) < 19:
         row = call.db.execute("select * from segments where list_id = ? and id = ?", (list_id, int(text))).fetchone()
     if row is None:
         raise not_found()

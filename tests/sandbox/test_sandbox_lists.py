@@ -92,3 +92,24 @@ def test_a_merge_field_that_makes_no_sense_is_refused_with_its_field(sandbox, bo
     problem = sandbox.problem("POST", f"/lists/{LIST}/merge-fields", json=body)
     assert problem["title"] == "Invalid Resource"
     assert problem["errors"][0]["message"] == message
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/lists?offset={10**30}",
+        f"/lists?offset={2**63}",
+        f"/lists?offset={'9' * 5000}",
+        f"/lists/{LIST}/segments?count={10**30}",
+    ],
+    ids=["31 digits", "one too many", "5000 digits", "a count"],
+)
+def test_a_number_too_large_to_be_one_is_refused(sandbox, path):
+    assert "larger than the maximum" in sandbox.problem("GET", path)["errors"][0]["message"]
+
+
+def test_a_number_too_large_to_be_one_is_refused_in_a_body_and_leads_nowhere_in_a_path(sandbox):
+    body = {"name": "Age", "type": "number", "display_order": 10**30}
+    problem = sandbox.problem("POST", f"/lists/{LIST}/merge-fields", json=body)
+    assert problem["errors"][0]["field"] == "display_order"
+    assert sandbox.problem("GET", f"/lists/{LIST}/segments/{10**30}")["status"] == 404

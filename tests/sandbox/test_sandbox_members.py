@@ -291,3 +291,17 @@ def test_a_parameter_of_the_wrong_kind_is_refused_by_its_name(sandbox):
 def test_a_time_of_another_zone_is_stored_as_utc(sandbox):
     body = {"email_address": "ada@x.test", "status": "subscribed", "timestamp_opt": "2026-01-02T03:00:00+02:00"}
     assert sandbox.client.lists.add_list_member(LIST, body)["timestamp_opt"] == "2026-01-02T01:00:00+00:00"
+
+
+def test_half_a_character_is_no_json(sandbox):
+    half, whole = rb'{"email_address": "a\ud83d@x.test", "status": "subscribed"}', b'{"tags": ["\\ud83d\\ude00"]}'
+    assert sandbox.problem("POST", MEMBERS, content=half)["title"] == "JSON Parse Error"
+    assert "Required fields" in sandbox.problem("POST", MEMBERS, content=whole)["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "many", 10**400])
+def test_a_number_field_takes_only_numbers(sandbox, value):
+    sandbox.client.lists.add_list_merge_field(LIST, {"name": "Age", "tag": "AGE", "type": "number"})
+    body = {"email_address": "ada@x.test", "status": "subscribed", "merge_fields": {"AGE": value}}
+    problem = sandbox.problem("POST", MEMBERS, json=body)
+    assert problem["errors"] == [{"field": "AGE", "message": "Please enter a number"}]
