@@ -1,0 +1,292 @@
+"""Anything in any order: people say yes and no here and in Mailchimp, builds, launches, crashes, clocks that jump.
+
+The models' tables are written by the test, as dbt would write them, so that a step takes milliseconds. What holds after every
+step: nobody has two emails of a campaign, nobody got one who at that moment had said no, and each wave's sums come out.
+"""
+
+import base64
+import json
+import shutil
+import tempfile
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import requests
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy.engine import default
+
+from orchestration.components import delivery_audience
+from orchestration.components.campaign_run import run_campaign
+from orchestration.components.services import Services
+from orchestration.core.campaign import Campaign, Trigger
+from orchestration.core.errors import PennypostError
+from orchestration.core.identity import address_id
+from orchestration.demo.events import signup_row
+from orchestration.demo.files import json_lines, put
+from orchestration.resources.keys import contact_key
+from orchestration.resources.landing import ingest
+from orchestration.resources.mailchimp import Gateway
+from orchestration.resources.mailchimp_audience import address_hash
+from orchestration.resources.mailchimp_calls import Pauses
+from orchestration.sandbox.app import LIST_ID
+from orchestration.sandbox.server import running
+from orchestration.settings import Settings
+
+START = datetime(2026, 11, 2, 9, tzinfo=UTC)
+PEOPLE = ["ann@mail.test", "bob@mail.test", "bounce.cat@mail.test", "dan@mail.test", "complaint.eve@mail.test"]
+WAITS = delivery_audience.Waits(
+    poll=0.01, create_limit=0.05, send_limit=0.05, send_tries=2, sent_limit=5, report_limit=0.2, lock=5
+)
+TABLES = """
+create table if not exists lake.marts.contacts (
+    contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
+    is_addressable boolean);
+create table if not exists lake.marts.segment_members (
+    contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
+create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
+create table if not exists lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar);
+create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
+create table if not exists lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
+"""
+
+
+def campaign(name: str, priority: int) -> Campaign:
+    return Campaign(
+        name=name,
+        description="a test",
+        segment="new_subscribers",
+        trigger=Trigger(when="hand"),
+        template="free_delivery_thanks",
+        subject="Thank you",
+        preheader="For your order",
+        approval="by_hand" if name == "looked_at" else "automatic",
+        priority=priority,
+    )
+
+
+CAMPAIGNS = [campaign("first", 1), campaign("second", 2), campaign("looked_at", 3)]
+
+
+SENT: list[int] = []  # emails of each sequence
+
+
+class Crash(BaseException):
+    """As sudden as a kill: nothing of ours catches it."""
+
+
+@contextmanager
+def crashing(after: int):
+    """Crash at one of the calls and commits: `after` so many."""
+    left = [after]
+
+    def point() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Crash
+
+    def around(function):
+        def surrounded(*args, **kwargs):
+            point()
+            answer = function(*args, **kwargs)
+            point()
+            return answer
+
+        return surrounded
+
+    send, commit = requests.Session.send, default.DefaultDialect.do_commit
+    requests.Session.send, default.DefaultDialect.do_commit = around(send), around(commit)
+    try:
+        yield
+    except Crash:
+        pass
+    finally:
+        requests.Session.send, default.DefaultDialect.do_commit = send, commit
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """`willing` is the truth: who at this moment wants emails, whoever was told of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.now = START
+        self.running = running(self.folder / "sandbox.sqlite", now=lambda: self.now)
+        self.url = self.running.__enter__()
+        self.willing = dict.fromkeys(PEOPLE, False)
+        self.answers: dict[str, list[tuple[datetime, str]]] = {address: [] for address in PEOPLE}
+        self.events = 0
+        self.builds = 0
+        self.mailbox: Counter[tuple[str, str]] = Counter()
+        self.key = contact_key(self.settings)
+
+    def teardown(self):
+        SENT.append(self.mailbox.total())
+        self.running.__exit__(None, None, None)
+        shutil.rmtree(self.folder)
+
+    @property
+    def settings(self) -> Settings:
+        env = {
+            "DATA_DIR": str(self.folder),
+            "SANDBOX_PORT": self.url.rpartition(":")[2],
+            "BACKLOG": "send",
+            "QUIET_HOURS": "off",
+        }
+        return replace(Settings.from_env(env), fixed_as_of=self.now)
+
+    @property
+    def services(self) -> Services:
+        services = Services(self.settings)
+        services.__dict__["gateway"] = Gateway(self.settings, Pauses(0.01, 0.02, 3))
+        return services
+
+    @initialize()
+    def everybody_signs_up(self):
+        for address in PEOPLE:
+            self.says(address, "subscribe")
+        self.build()
+
+    @rule(address=st.sampled_from(PEOPLE), action=st.sampled_from(["subscribe", "unsubscribe", "unsubscribe"]))
+    def says(self, address, action):
+        """To the shop. What is said is in a file that was landed at once."""
+        self.events += 1
+        self.now += timedelta(seconds=1)
+        self.answers[address].append((self.now, action))
+        self.willing[address] = action == "subscribe"
+        row = signup_row(f"s-{self.events}", self.now, address, action=action)
+        put(self.settings.landing_dir / "signups" / f"{self.events}.jsonl", json_lines([row]))
+        services = self.services
+        ingest(services.settings, services.warehouse)
+
+    @rule(address=st.sampled_from(PEOPLE))
+    def leaves_in_mailchimp(self, address):
+        """By hand there, or by the link of another email: Mailchimp alone knows of it."""
+        self.now += timedelta(seconds=1)
+        path = f"/3.0/lists/{LIST_ID}/members/{address_hash(address)}"
+        key = base64.b64encode(b"any:key").decode()
+        asked = urllib.request.Request(  # noqa: S310, an address of our own
+            f"{self.url}{path}",
+            json.dumps({"status": "unsubscribed"}).encode(),
+            {"Authorization": f"Basic {key}", "Content-Type": "application/json"},
+            method="PATCH",
+        )
+        try:
+            urllib.request.urlopen(asked).close()  # noqa: S310, an address of our own
+        except urllib.error.HTTPError as error:
+            assert error.code == 404  # not a member yet: there is nothing to leave
+        else:
+            self.willing[address] = False
+
+    @rule()
+    def build(self):
+        """As dbt does: who said yes last may be written to."""
+        self.builds += 1
+        known = {address: answers[-1] for address, answers in self.answers.items() if answers}
+        ids = {address: UUID(address_id(address, self.key)) for address in known}
+        yes = {address: action == "subscribe" for address, (_, action) in known.items()}
+        rows = {
+            "marts.contacts": [[ids[a], a, "Ada", yes[a], "consent", False, yes[a]] for a in known],
+            "intermediate.int_consents": [[ids[a], at] for a, (at, _) in known.items()],
+            "intermediate.int_signups": [[a, at, action] for a in known for at, action in self.answers[a]],
+            "marts.segment_members": [[ids[a], "new_subscribers", "signed up", START] for a in known],
+        }
+        with self.services.warehouse.writer() as con:
+            con.execute(TABLES)
+            for table, values in rows.items():
+                con.execute(f"delete from lake.{table}")
+                if values:
+                    marks = ", ".join(["(" + ", ".join("?" * len(values[0])) + ")"] * len(values))
+                    con.execute(f"insert into lake.{table} values {marks}", [cell for row in values for cell in row])
+            self.services.warehouse.record_build(
+                con, build_id=f"b{self.builds}", build_no=self.builds, as_of=max(self.now, START)
+            )
+
+    @rule(campaign=st.sampled_from(CAMPAIGNS))
+    def sends(self, campaign):
+        self.launch(campaign, "send")
+
+    @rule(campaign=st.sampled_from(CAMPAIGNS), crash=st.integers(0, 140))
+    def sends_and_crashes(self, campaign, crash):
+        with crashing(crash):
+            self.launch(campaign, "send")
+
+    @rule(campaign=st.sampled_from(CAMPAIGNS), crash=st.integers(0, 140))
+    def crashes_and_sends_again(self, campaign, crash):
+        self.sends_and_crashes(campaign, crash)
+        self.sends(campaign)
+
+    @rule(campaign=st.sampled_from(CAMPAIGNS), action=st.sampled_from(["rehearse", "draft", "cancel"]))
+    def does_something_else(self, campaign, action):
+        self.launch(campaign, action)
+
+    def launch(self, campaign, action):
+        try:
+            run_campaign(self.services, campaign, action, who="test")
+        except PennypostError as error:
+            assert str(error)
+
+    @rule()
+    @precondition(lambda self: self.services.ledger.waves("looked_at", ["drafted"]))
+    def approves(self):
+        [wave, *_] = self.services.ledger.waves("looked_at", ["drafted"])
+        try:
+            run_campaign(self.services, CAMPAIGNS[2], "send", who="test", approve=wave.draft_hash)
+        except PennypostError as error:
+            assert str(error)
+
+    @rule(hours=st.sampled_from([-1, 1, 30, 200]))
+    def clock_moves(self, hours):
+        self.now += timedelta(hours=hours)
+
+    @invariant()
+    def nobody_has_an_email_twice_and_nobody_who_said_no_got_one(self):
+        with urllib.request.urlopen(f"{self.url}/sandbox/mailbox") as answer:  # noqa: S310, an address of our own
+            emails = json.load(answer)["emails"]
+        campaign_of = {wave.wave_id: wave.campaign for wave in self.services.ledger.waves()}
+        mailbox = Counter()
+        for email in emails:
+            mailbox[campaign_of[email["title"].split()[-1]], email["to"]] += email["count"]
+        assert set(mailbox.values()) <= {1}
+        for campaign, address in mailbox - self.mailbox:
+            assert self.willing[address], f"{campaign} went to {address}"
+        self.mailbox = mailbox
+
+    @invariant()
+    def sums_come_out(self):
+        ledger = self.services.ledger
+        for wave in ledger.waves():
+            told = wave.counts["recipient"] + wave.counts["holdout"]
+            told += sum(wave.counts["excluded"].values()) + sum(wave.counts["deferred"].values())
+            assert told == wave.counts["segment_size"] == sum(ledger.outcomes(wave.wave_id).values())
+
+
+def test_anything_in_any_order_sends_nothing_twice_and_nothing_to_a_no(share, record_property, monkeypatch):
+    monkeypatch.setattr(delivery_audience.Waits, "of", classmethod(lambda *_: WAITS))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    run_state_machine_as_test(
+        AnyOrder,
+        settings=settings(
+            max_examples=max(4, round(60 * share)),
+            stateful_step_count=12,
+            deadline=None,
+            derandomize=share < 1,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    record_property("figure", f"{len(SENT)} sequences of steps in any order, {sum(SENT)} emails in all")
