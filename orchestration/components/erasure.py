@@ -97,7 +97,7 @@ def _finish(services: Services, plan: Plan, pauses: Pauses | None) -> Receipt:
     _tell(receipt, "ledger", _ledger(services, person.contact_ids))
     _tell(receipt, "Mailchimp", _mailchimp(services, plan, pauses))
     with services.warehouse.lock(wait=WAIT, why="erasing a contact"):
-        files = scrub_in_a_process(sqlite_files(settings), person.own_addresses, only_pages=[settings.catalog_path])
+        files = scrub_in_a_process(sqlite_files(settings), person.own_addresses, catalogue=settings.catalog_path)
         _tell(
             receipt,
             "SQLite files",

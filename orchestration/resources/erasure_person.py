@@ -100,11 +100,13 @@ def _with_nameless_ones(con: duckdb.DuckDBPyConnection, contact_id: str) -> tupl
     if not _has_owners(con):
         return (contact_id,)
     others = con.execute(
-        """
-        select distinct address_id::varchar from lake.intermediate.int_address_owners
+        f"""
+        select distinct owners.address_id::varchar
+        from lake.intermediate.int_address_owners as owners
+        join ({_SEEN}) as seen on seen.address_id = owners.address_id and seen.occurred_at < owners.owned_from
         where
-            contact_id = $1::uuid and owned_until = 'infinity' and address_id <> $1::uuid
-            and address_id not in (select contact_id from lake.intermediate.int_address_owners)
+            owners.contact_id = $1::uuid and owners.owned_until = 'infinity' and owners.address_id <> $1::uuid
+            and owners.address_id not in (select contact_id from lake.intermediate.int_address_owners)
         order by 1
         """,
         [contact_id],

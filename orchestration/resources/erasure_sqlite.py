@@ -20,6 +20,11 @@ from orchestration.core.errors import PennypostError
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 60
 BLOCK = 1 << 20
+# DuckLake (1.0) keeps the least and the greatest value of a column also where no row of the table is left.
+_STATISTICS = """
+    update ducklake_table_column_stats set min_value = null, max_value = null
+    where scrubbed(min_value) <> min_value or scrubbed(max_value) <> max_value
+"""
 
 
 def is_sqlite(path: Path) -> bool:
@@ -27,17 +32,16 @@ def is_sqlite(path: Path) -> bool:
         return file.read(len(HEADER)) == HEADER
 
 
-def scrub_in_a_process(
-    paths: Iterable[Path], addresses: Iterable[str], *, only_pages: Iterable[Path] = ()
-) -> dict[Path, int]:
-    """How many values of each file held an address; all are vacuumed that did. Of `only_pages` no value is changed.
+def scrub_in_a_process(paths: Iterable[Path], addresses: Iterable[str], *, catalogue: Path) -> dict[Path, int]:
+    """How many values of each file held an address; all are vacuumed that did. Of DuckLake's catalogue, whose rows are DuckLake's
+    to delete, only statistics are.
 
     Raises PennypostError that names a file that could not be freed of them.
     """
     asked = {
         "addresses": list(addresses),
         "files": [str(path) for path in paths],
-        "only_pages": [str(path) for path in only_pages],
+        "catalogue": [str(path) for path in [catalogue] if path.exists()],
     }
     done = subprocess.run(
         [sys.executable, "-m", __name__], input=json.dumps(asked), capture_output=True, text=True, check=False
@@ -51,30 +55,29 @@ def main() -> None:
     asked = json.load(sys.stdin)
     traces = Traces(asked["addresses"])
     told = {path: _scrub(Path(path), traces) for path in asked["files"]}
-    told |= {path: _scrub(Path(path), traces, only_pages=True) for path in asked["only_pages"]}
+    told |= {path: _scrub(Path(path), traces, catalogue=True) for path in asked["catalogue"]}
     json.dump(told, sys.stdout)
 
 
-def _scrub(path: Path, traces: Traces, *, only_pages: bool = False) -> int:
+def _scrub(path: Path, traces: Traces, *, catalogue: bool = False) -> int:
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as con:
         con.create_function("lowered", 1, lambda text: text.lower() if isinstance(text, str) else None)
-        con.create_function("scrubbed", 1, traces.replaced)
-        count = 0 if only_pages else sum(_replace(con, table, traces) for table in _tables(con))
+        con.create_function("scrubbed", 1, lambda text: traces.replaced(text) if isinstance(text, str) else text)
+        count = con.execute(_STATISTICS).rowcount if catalogue else _replace(con, traces)
         if count or _in_pages(path, traces):
-            _vacuum(con)
-    if _in_pages(path, traces):
-        raise SystemExit(f"{path} still holds the address after a vacuum. Stop what reads it and erase again.")
+            _vacuum(con, path)
     return count
 
 
-def _tables(con: sqlite3.Connection) -> list[str]:
-    return [name for (name,) in con.execute("select name from sqlite_master where type = 'table'")]
-
-
-def _replace(con: sqlite3.Connection, table: str, traces: Traces) -> int:
+def _replace(con: sqlite3.Connection, traces: Traces) -> int:
+    """Take the addresses out of every text of every table. Gives how many values held one."""
     count = 0
     lowered = "lower" if all(word.isascii() for word in traces.words) else "lowered"
-    for _, column, *_ in con.execute(f"pragma table_info({_quoted(table)})").fetchall():
+    columns = con.execute(
+        "select tables.name, columns.name from sqlite_master as tables, pragma_table_info(tables.name) as columns "
+        "where tables.type = 'table'"
+    ).fetchall()
+    for table, column in columns:
         name = _quoted(column)
         holds = " or ".join(f"instr({lowered}({name}), ?)" for _ in traces.words)
         count += con.execute(
@@ -85,28 +88,31 @@ def _replace(con: sqlite3.Connection, table: str, traces: Traces) -> int:
     return count
 
 
-def _vacuum(con: sqlite3.Connection) -> None:
-    """Write the file anew, and the write-ahead log back into it; waits for readers that still need that."""
+def _vacuum(con: sqlite3.Connection, path: Path) -> None:
+    """Write the file anew, and the write-ahead log back into it, which waits for readers that still need that."""
     con.execute("vacuum")
     give_up = time.monotonic() + BUSY_SECONDS
     while con.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
         if time.monotonic() > give_up:
-            return
+            raise SystemExit(f"{path} has been read for {BUSY_SECONDS} s. Stop what reads it, and erase again.")
         time.sleep(0.05)
 
 
 def _in_pages(path: Path, traces: Traces) -> bool:
-    """Whether the bytes of the file, or of its log, say an address."""
-    longest = 2 * max(map(len, traces.words), default=0) + 8
+    """Whether the bytes of the file, or of its log, say an address, also as a part of a longer word: in a page, values stand
+    side by side."""
+    words = [word.lower().encode() for word in traces.words]
+    longest = max(map(len, words), default=0)
     for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")):
         if not file.exists():
             continue
         end = b""
         with file.open("rb") as raw:
             while block := raw.read(BLOCK):
-                if traces.are_in_bytes(end + block):
+                text = (end + block).lower()
+                if any(word in text for word in words):
                     return True
-                end = block[-longest:]
+                end = text[-longest:]
     return False
 
 

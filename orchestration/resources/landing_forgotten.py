@@ -17,7 +17,8 @@ def judged_sql(source: Source, relation: str) -> str:
     match source:
         case _ if source is SIGNUPS:
             ids = {"by_email": address_id_sql("email", "$key"), "by_previous": address_id_sql("previous_email", "$key")}
-            test = f"{_within('by_email', 'occurred_at')} or ({_within('by_previous', 'occurred_at')} and \"action\" = 'update_preferences')"
+            moved = f"{_within('by_previous', 'occurred_at')} and \"action\" = 'update_preferences'"
+            test = f"{_within('by_email', 'occurred_at')} or ({moved})"
         case _ if source is ARTICLE_VIEWS:
             ids = {
                 "by_email": address_id_sql("email", "$key"),
@@ -51,9 +52,11 @@ def original_sql() -> str:
     return "case when is_forgotten then null else original end"
 
 
-def keys_sql(source: Source) -> str:
-    """The names of a row's fields, and the mark that counts a nameless order."""
-    return f"case when is_forgotten then list_append(keys, '{NAMELESS}') else keys end" if source is ORDERS else "keys"
+def keys_sql(source: Source, keys: str = "keys") -> str:
+    """The names of a row's fields, from the column `keys`, and among them the mark that counts a nameless order."""
+    return (
+        f"case when is_forgotten then list_append({keys}, '{NAMELESS}') else {keys} end" if source is ORDERS else keys
+    )
 
 
 def column_sql(source: Source, name: str, column: str) -> str:
