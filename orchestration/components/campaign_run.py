@@ -15,6 +15,7 @@ from orchestration.components import delivery
 from orchestration.components.adoption import Adoption
 from orchestration.components.delivery_audience import Waits
 from orchestration.components.planning import Plan, plan
+from orchestration.components.sending import check_sending, without_fresh_noes
 from orchestration.components.services import Services
 from orchestration.core.audience import is_quiet
 from orchestration.core.campaign import Campaign, Card, Rendered
@@ -53,7 +54,8 @@ def run_campaign(
 ) -> CampaignRun:
     """Launch `campaign`. `approve` is the hash of a draft that may go out; a campaign with automatic approval needs none.
 
-    Raises StaleApproval when no draft of the campaign has that hash, and whatever stopped the wave; launched again, it goes on.
+    Raises StaleApproval when no draft of the campaign has that hash, SendingStopped when somebody or a breaker stopped all sends,
+    and whatever stopped the wave; launched again, it goes on.
     """
     if action == "rehearse":
         return _rehearse(services, campaign, who)
@@ -71,6 +73,9 @@ def run_campaign(
     ]
     if any(wave.state == "drafted" for wave in moved):
         return CampaignRun(campaign.name, action, waves=moved, taken_up=taken_up)
+    if action == "send":
+        # before anybody's place in the campaign is taken by a wave that can't go out
+        check_sending(services.ledger, services.settings.now())
     planned = plan(
         services.settings, services.ledger, services.warehouse, campaign, who=who, why=f"launched to {action}"
     )
@@ -157,9 +162,14 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
             signed_up=signed_up,
         )
 
+    if wave.state in NOT_BEGUN:
+        check_sending(services.ledger, now)
+
     def still(contact_ids: Set[str]) -> set[str]:
         _adopt(services, who)  # another ledger on this audience may have written to them since
-        return still_addressable(services.warehouse, emails_of(contact_ids))
+        check_sending(services.ledger, services.settings.now())
+        fine = still_addressable(services.warehouse, emails_of(contact_ids))
+        return without_fresh_noes(services.ledger, services.warehouse, fine)
 
     return delivery.resume(
         services.settings,

@@ -1,11 +1,12 @@
 """Planning a wave: every member of the segment becomes recipient, holdout, excluded or deferred, in one query.
 
-What the query reads: the models as of the last complete, tested build, and the ledger's claims, which stream in as Arrow inside
-the transaction that then writes the wave. So nobody can claim a contact between the look and the write.
+What the query reads: the models as of the last complete, tested build, the noes that came since, and the ledger's claims, which
+stream in as Arrow inside the transaction that then writes the wave. So nobody can claim a contact between the look and the write.
 """
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from orchestration.components.articles import assign
+from orchestration.components.sending import fresh_noes
 from orchestration.core.audience import MANNERS, is_quiet
 from orchestration.core.campaign import Campaign, Card
 from orchestration.core.errors import CampaignError
@@ -70,9 +72,9 @@ select
     contacts.email,
     contacts.first_name,
     case
-        when contacts.is_suppressed then 'suppressed'
+        when contacts.is_suppressed or noes.no = 'suppressed' then 'suppressed'
         when contacts.email is null then 'no_address'
-        when not contacts.is_subscribed or contacts.basis is null then 'no_consent'
+        when not contacts.is_subscribed or contacts.basis is null or noes.no is not null then 'no_consent'
         when refusals.refused_at >= consents.last_answered_at
             and (refusals.reason <> 'mailchimp_pending' or refusals.refused_at > $now - to_hours($confirm_hours))
             then refusals.reason
@@ -95,6 +97,7 @@ left join lake.marts.contacts as contacts using (contact_id)
 left join lake.intermediate.int_consents as consents using (contact_id)
 left join claims using (contact_id)
 left join refusals using (contact_id)
+left join noes on members.contact_id = noes.contact_id::uuid
 """
 
 _OUTCOMES = """
@@ -177,6 +180,7 @@ def plan(
                 _check_segment(con, campaign)
                 started_at = planning.start(EVER_BEFORE if settings.backlog == "send" else now)
                 con.register("history", planning.history().read_all())
+                con.register("noes", _noes(fresh_noes(ledger, con)))
                 con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
                 kept, decisions, outcomes = _decided(con, campaign, now, build)
             before = ledger.waves(campaign.name)
@@ -201,6 +205,11 @@ def _decided(con: DuckDBPyConnection, campaign: Campaign, now: datetime, build: 
     # counted apart, so that the sums can show somebody the query lost
     found.counts["segment_size"] = _segment_size(con, campaign)
     return found, decisions, outcomes
+
+
+def _noes(fresh: Mapping[str, str]) -> pa.Table:
+    kind = pa.schema([("contact_id", pa.string()), ("no", pa.string())])
+    return pa.Table.from_pydict({"contact_id": list(fresh), "no": list(fresh.values())}, kind)
 
 
 def _check_segment(con: DuckDBPyConnection, campaign: Campaign) -> None:

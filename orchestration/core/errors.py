@@ -13,6 +13,7 @@
     │   ├── IllegalMove        a wave was told to make a move its state does not allow
     │   ├── AlreadyClaimed     a recipient was claimed by another wave first
     │   └── StaleApproval      the approved hash is not the draft's
+    ├── SendingStopped         somebody paused all sends, or a breaker did
     └── MailchimpError
         ├── MailchimpRefused   Mailchimp said no, and will say no again
         ├── MailchimpUnknown   the answer was lost: whether it was done must be looked up
@@ -72,6 +73,10 @@ class AlreadyClaimed(LedgerError):
 
 class StaleApproval(LedgerError):
     """The hash that was approved is not the hash of the draft as it is now."""
+
+
+class SendingStopped(PennypostError):
+    """Somebody paused all sends, or a breaker did; it says who or which, and what to do."""
 
 
 class MailchimpError(PennypostError):

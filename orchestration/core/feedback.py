@@ -39,6 +39,11 @@ class Limit:
     people: int
     said: str
 
+    @property
+    def kind(self) -> str:
+        """The kind of the stop it makes."""
+        return self.said.replace(" ", "_")
+
 
 COMPLAINTS = Limit("complained", 0.001, 2, "complaints")
 IN_A_WAVE = (Limit("hard_bounce", 0.02, 3, "hard bounces"), Limit("unsubscribed", 0.01, 3, "unsubscribes"))
@@ -50,7 +55,7 @@ ENOUGH_EMAILS = 100
 # Each kind of stop; one of each at a time.
 PAUSED = "paused"
 AUDIENCE = "audience"
-BREAKERS = (*(limit.said.replace(" ", "_") for limit in LIMITS), AUDIENCE)
+BREAKERS = (*(limit.kind for limit in LIMITS), AUDIENCE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def trips(waves: Iterable[WaveAnswers], now: datetime) -> list[Trip]:
             if limit not in found and wave.objections.get(limit.objection) and (share := _over(limit, sample)):
                 before = f" and the {len(sample) - 1} waves of {wave.campaign} before it" if len(sample) > 1 else ""
                 found[limit] = f"{share} of wave {wave.wave_id}{before}"
-    return [Trip(limit.said.replace(" ", "_"), what) for limit, what in found.items()]
+    return [Trip(limit.kind, what) for limit, what in found.items()]
 
 
 def _sample(waves: list[WaveAnswers]) -> list[WaveAnswers]:

@@ -5,27 +5,27 @@ loses nothing and takes nothing twice.
 """
 
 from orchestration.resources.ledger import Ledger
-from orchestration.resources.ledger_export import DELIVERIES
 from orchestration.resources.warehouse import Warehouse, next_batch
 
 CURSOR = "ledger"
 
 
-def land_deliveries(warehouse: Warehouse, ledger: Ledger) -> int:
-    """Append what is new in the ledger to raw.deliveries; gives the number of rows."""
+def land_deliveries(warehouse: Warehouse, ledger: Ledger) -> dict[str, int]:
+    """Append what is new in the ledger to raw.deliveries and raw.feedback; gives the number of rows of each."""
     with warehouse.writer(why="landing deliveries") as con:
         (position,) = con.execute(
             "select coalesce(max(position), 0) from lake.raw.cursors where name = ?", [CURSOR]
         ).fetchone()
         rows, upto = ledger.deliveries_since(position)
         if upto == position:
-            return 0
+            return {"deliveries": 0, "feedback": 0}
+        fresh = {"deliveries": rows, "feedback": ledger.feedback_since(position, upto)}
         con.execute("begin")
-        con.register("fresh", rows)
-        columns = ", ".join(DELIVERIES.names)
-        con.execute(
-            f"insert into lake.raw.deliveries ({columns}, batch_id) select {columns}, ? from fresh", [next_batch(con)]
-        )
+        batch = next_batch(con)
+        for name, table in fresh.items():
+            con.register("fresh", table)
+            columns = ", ".join(table.schema.names)
+            con.execute(f"insert into lake.raw.{name} ({columns}, batch_id) select {columns}, ? from fresh", [batch])
         con.execute("insert into lake.raw.cursors (name, position) values (?, ?)", [CURSOR, upto])
         con.execute("commit")
-        return rows.num_rows
+        return {name: table.num_rows for name, table in fresh.items()}

@@ -139,6 +139,15 @@ class LedgerFeedback(LedgerAdoption):
         with self._reading() as con:
             return [SentWave(**row._mapping) for row in con.execute(query)]
 
+    def drafts(self) -> list[tuple[str, str, str]]:
+        """(wave id, state, Mailchimp's campaign id) of every wave that should have a campaign there."""
+        states = ("drafted", "approved", "sending", "sent", "settled")
+        query = select(waves.c.wave_id, waves.c.state, waves.c.mailchimp_campaign_id).where(
+            waves.c.state.in_(states), waves.c.mailchimp_campaign_id.is_not(None)
+        )
+        with self._reading() as con:
+            return [tuple(row) for row in con.execute(query)]
+
     def objections_after(self, change_id: int, contact_ids: Sequence[str] | None = None) -> pa.Table:
         """Each no that came after that change, of these contacts or of all: contact_id and objection."""
         sql = "select contact_id, objection from objections where change_id > ?"

@@ -79,6 +79,21 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("recorded_at", "timestamptz"),
         ("batch_id", "bigint"),
     ],
+    "feedback": [
+        ("contact_id", "uuid"),
+        ("objection", "varchar"),
+        ("recorded_at", "timestamptz"),
+        ("batch_id", "bigint"),
+    ],
+    "reconciliation": [
+        ("compared_at", "timestamptz"),
+        ("contact_id", "uuid"),
+        ("wave_id", "varchar"),
+        ("difference", "varchar"),
+        ("here", "varchar"),
+        ("there", "varchar"),
+        ("done", "varchar"),
+    ],
 }
 
 BUILD_COLUMNS = tuple(name for name, _ in BOOKKEEPING["builds"])
@@ -260,7 +275,8 @@ def next_batch(con: duckdb.DuckDBPyConnection) -> int:
     """The number for the next batch of raw rows. It counts up under the writer's lock, so no clock set back can hide rows."""
     (highest,) = con.execute(
         "select max(batch_id) from "
-        "(select batch_id from lake.raw.landing_files union all select batch_id from lake.raw.deliveries)"
+        "(select batch_id from lake.raw.landing_files union all select batch_id from lake.raw.deliveries "
+        "union all select batch_id from lake.raw.feedback)"
     ).fetchone()
     return (highest or 0) + 1
 

@@ -22,8 +22,8 @@ unsubscribed_by_email as (
     select
         contact_id,
         max(recorded_at) as occurred_at
-    from {{ ref("stg_deliveries") }}
-    where delivery in ('unsubscribed', 'complained')
+    from {{ ref("int_objections") }}
+    where objection in ('unsubscribed', 'complained')
     group by contact_id
 ),
 

@@ -26,5 +26,9 @@ select address_id as contact_id
 from {{ ref("int_moved_addresses") }}
 union
 select contact_id
+from {{ ref("stg_feedback") }}
+where batch_id > {{ var("last_batch") if var("last_batch") is not none else "9223372036854775807" }}
+union
+select contact_id
 from {{ ref("stg_deliveries") }}
 where batch_id > {{ var("last_batch") if var("last_batch") is not none else "9223372036854775807" }}

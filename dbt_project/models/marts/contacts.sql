@@ -89,9 +89,9 @@ order_totals as (
 suppressions as (
     select
         contact_id,
-        arg_max(delivery, recorded_at) as suppression_reason
-    from {{ ref("stg_deliveries") }}
-    where delivery in ('hard_bounce', 'complained')
+        arg_max(objection, recorded_at) as suppression_reason
+    from {{ ref("int_objections") }}
+    where objection in ('hard_bounce', 'complained')
     group by contact_id
 )
 
