@@ -1,0 +1,149 @@
+"""While sending is stopped a launch says so and sends nothing; a no that came since the last build is heeded by plan and send."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestration.components.campaign_run import run_campaign
+from orchestration.components.catalogue import all_campaigns
+from orchestration.components.sending import switch
+from orchestration.components.services import Services
+from orchestration.core.errors import SendingStopped
+from orchestration.core.identity import address_id
+from orchestration.resources.keys import contact_key
+from orchestration.resources.mailchimp import Gateway
+from orchestration.resources.mailchimp_calls import Pauses
+from orchestration.settings import Settings
+
+AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
+[WELCOME] = [campaign for campaign in all_campaigns() if campaign.name == "welcome"]
+TABLES = """
+create table lake.marts.contacts (
+    contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
+    is_addressable boolean
+);
+create table lake.marts.segment_members (contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
+create table lake.marts.segment_history (contact_id uuid);
+create table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
+create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+"""
+
+
+class World:
+    """A shop with a complete build, in which these people are new subscribers, and a sandbox."""
+
+    def __init__(self, shop):
+        self.shop = shop
+        env = {"DATA_DIR": str(shop.settings.data_dir), "SANDBOX_PORT": str(shop.settings.sandbox_port)}
+        settings = Settings.from_env({**env, "AS_OF": AS_OF.isoformat(), "BACKLOG": "send", "QUIET_HOURS": "off"})
+        self.services = Services(settings)
+        self.services.__dict__["gateway"] = Gateway(settings, Pauses(0.01, 0.05, 4))
+        self.ledger = self.services.ledger
+
+    def build(self, *addresses):
+        with self.services.warehouse.writer() as con:
+            con.execute(TABLES)
+            for address in addresses:
+                one = self.contact(address)
+                con.execute(
+                    "insert into lake.marts.contacts values (?, ?, 'Ann', true, 'consent', false, true)", [one, address]
+                )
+                con.execute(
+                    "insert into lake.marts.segment_members values (?, 'new_subscribers', 'e1', ?)", [one, AS_OF]
+                )
+                con.execute("insert into lake.intermediate.int_consents values (?, ?)", [one, AS_OF])
+            self.services.warehouse.record_build(con, build_id="b", build_no=1, as_of=AS_OF)
+        return self
+
+    def contact(self, address):
+        return address_id(address, contact_key(self.services.settings))
+
+    def run(self, action, approve=None):
+        return run_campaign(self.services, WELCOME, action, who="test", approve=approve)
+
+    def switch(self, action):
+        switch(self.ledger, action, who="Mia", why="wrong prices", now=AS_OF)
+
+    def says_no(self, address, objection):
+        self.ledger.record_objections([(self.contact(address), objection, AS_OF)])
+
+
+@pytest.fixture
+def world(shop):
+    return World(shop).build("ann@shop.test", "bob@shop.test")
+
+
+def test_a_paused_launch_says_who_paused_and_why_and_sends_nothing_until_resumed(world):
+    world.switch("pause")
+    with pytest.raises(SendingStopped, match=r"paused by Mia .*\(wrong prices\)"):
+        world.run("send")
+    assert world.ledger.waves() == []
+    assert world.shop.mailed() == []
+    world.switch("resume")
+    world.run("send")
+    assert world.shop.mailed() == ["ann@shop.test", "bob@shop.test"]
+
+
+def test_rehearse_and_draft_go_on_while_paused_and_the_draft_goes_out_after(world):
+    world.switch("pause")
+    assert world.run("rehearse").plan.counts["recipient"] == 2
+    [wave] = world.run("draft").waves
+    assert wave.state == "drafted"
+    with pytest.raises(SendingStopped):
+        world.run("send")
+    assert world.ledger.wave(wave.wave_id).state == "drafted"
+    world.switch("resume")
+    world.run("send")
+    assert world.shop.mailed() == ["ann@shop.test", "bob@shop.test"]
+
+
+def test_what_has_left_already_is_settled_while_paused(world, monkeypatch):
+    def dies(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestration.components.delivery.settle", dies)
+        with pytest.raises(KeyboardInterrupt):
+            world.run("send")
+    world.switch("pause")
+    with pytest.raises(SendingStopped):
+        world.run("send")
+    assert [wave.state for wave in world.ledger.waves()] == ["settled"]
+
+
+def test_a_pause_stops_a_wave_that_was_about_to_be_sent(world, monkeypatch):
+    ask = Gateway.members_of
+
+    def pauses(gateway, addresses):
+        if "sending" in {wave.state for wave in world.ledger.waves()}:
+            world.switch("pause")
+        return ask(gateway, addresses)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gateway, "members_of", pauses)
+        with pytest.raises(SendingStopped):
+            world.run("send")
+    assert [wave.state for wave in world.ledger.waves()] == ["sending"]
+    assert world.shop.mailed() == []
+    world.switch("resume")
+    world.run("send")
+    assert world.shop.mailed() == ["ann@shop.test", "bob@shop.test"]
+
+
+@pytest.mark.parametrize(
+    ("objection", "reason"),
+    [("hard_bounce", "suppressed"), ("complained", "suppressed"), ("unsubscribed", "no_consent")],
+)
+def test_a_no_that_came_after_the_build_is_heeded_by_the_plan(world, objection, reason):
+    world.says_no("ann@shop.test", objection)
+    counts = world.run("rehearse").plan.counts
+    assert (counts["recipient"], counts["excluded"]) == (1, {reason: 1})
+
+
+def test_a_no_that_came_after_the_plan_is_heeded_by_the_send(world):
+    [wave] = world.run("draft").waves
+    world.says_no("ann@shop.test", "complained")
+    world.run("send")
+    assert world.shop.mailed() == ["bob@shop.test"]
+    reasons = {one.email: one.reason for batch in world.ledger.recipients(wave.wave_id) for one in batch}
+    assert reasons == {"ann@shop.test": "no_longer_addressable", "bob@shop.test": None}
