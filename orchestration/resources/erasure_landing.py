@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 
 from orchestration.core.contracts import SOURCES
 from orchestration.core.erasure import Person, Traces, is_about, without_person
+from orchestration.resources.erasure_read import is_gzip, lines_of, may_hold
 from orchestration.resources.forgotten import Forgotten
 from orchestration.resources.landing_forgotten import NAMELESS, REASON
 from orchestration.resources.landing_tables import DELIMITERS
@@ -39,7 +39,6 @@ _CAME_AGAIN = f"""
     join lake.raw.landing_files as rewritten
         on repeat.duplicate_of = rewritten.landing_file and rewritten.duplicate_of = rewritten.landing_file
 """
-BLOCK = 1 << 20
 BOM = b"\xef\xbb\xbf"
 DRAFT = ".erasing.tmp"  # a name that ingest passes over
 
@@ -65,7 +64,7 @@ def scrub_landing(
             path.unlink()
             continue
         name = path.relative_to(root).as_posix()
-        if name not in came_again and not _may_hold(path, words):
+        if name not in came_again and not may_hold(path, words):
             continue
         judge = _Judge(person, traces, name.split("/")[0], forgotten if name in came_again else None)
         draft = path.with_name(f".{path.name}{DRAFT}")
@@ -118,7 +117,7 @@ def _rewrite(path: Path, draft: Path, judge: "_Judge") -> None:
             _masked(path, draft, judge)
     else:
         with draft.open("wb") as raw:
-            if _is_gzip(path):
+            if is_gzip(path):
                 # always the same bytes for the same rows, so that a second try knows its file again
                 with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as packed:
                     _text_rows(path, packed, judge)
@@ -152,7 +151,7 @@ class _Judge:
 
 
 def _text_rows(path: Path, out: BinaryIO | gzip.GzipFile, judge: _Judge) -> None:
-    lines = _lines(path)
+    lines = lines_of(path)
     if ".csv" in path.name:
         _csv(lines, out, judge)
         return
@@ -270,61 +269,9 @@ def _masked(path: Path, draft: Path, judge: _Judge) -> None:
     draft.write_bytes(masked)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    waiting = b""
-    for block in _unpacked(path):
-        *whole, waiting = (waiting + block).split(b"\n")
-        yield from (line + b"\n" for line in whole)
-    if waiting:
-        yield waiting
-
-
-def _unpacked(path: Path) -> Iterator[bytes]:
-    """The content in blocks; of a damaged gzip file what comes before the damage."""
-    with path.open("rb") as file:
-        if not _is_gzip(path):
-            yield from iter(lambda: file.read(BLOCK), b"")
-            return
-        unpack = zlib.decompressobj(wbits=31)
-        packed = b""
-        try:
-            while packed := packed or file.read(BLOCK):
-                if unpack.eof:
-                    packed = packed.lstrip(b"\0")
-                    unpack = zlib.decompressobj(wbits=31)
-                    continue
-                if block := unpack.decompress(packed, BLOCK):
-                    yield block
-                packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-            yield unpack.flush()
-        except zlib.error:
-            return
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
 def _words(person: Person, traces: Traces) -> list[bytes]:
     names = {*person.addresses, *person.devices, *person.shared_devices, *person.orders, *person.accounts}
     return sorted({word.lower().encode() for word in (*traces.words, *names)})
-
-
-def _may_hold(path: Path, words: list[bytes]) -> bool:
-    """A quick look, which may say yes without reason; an escape may hide anything, and a Parquet file packs its columns."""
-    if not words:
-        return False
-    if ".parquet" in path.name:
-        return True
-    longest = max(map(len, words))
-    end = b""
-    for block in _unpacked(path):
-        text = (end + block).lower()
-        if b"\\u00" in text or any(word in text for word in words):
-            return True
-        end = text[-longest:]
-    return False
 
 
 def _sha256(path: Path) -> str:

@@ -1,0 +1,61 @@
+"""Landing files as bytes: unpacked, line by line, looked through for words. Damage ends a file early, and is no error."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+BLOCK = 1 << 20
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Every line with its line feed, but for a last one that has none."""
+    waiting = b""
+    for block in unpacked(path):
+        *whole, waiting = (waiting + block).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+    if waiting:
+        yield waiting
+
+
+def unpacked(path: Path) -> Iterator[bytes]:
+    """The content in blocks; of a damaged gzip file what comes before the damage."""
+    with path.open("rb") as file:
+        if not is_gzip(path):
+            yield from iter(lambda: file.read(BLOCK), b"")
+            return
+        unpack = zlib.decompressobj(wbits=31)
+        packed = b""
+        try:
+            while packed := packed or file.read(BLOCK):
+                if unpack.eof:
+                    packed = packed.lstrip(b"\0")
+                    unpack = zlib.decompressobj(wbits=31)
+                    continue
+                if block := unpack.decompress(packed, BLOCK):
+                    yield block
+                packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+            yield unpack.flush()
+        except zlib.error:
+            return
+
+
+def is_gzip(path: Path) -> bool:
+    """By its first two bytes, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def may_hold(path: Path, words: list[bytes]) -> bool:
+    """A quick look, which may say yes without reason; an escape may hide anything, and a Parquet file packs its columns."""
+    if not words:
+        return False
+    if ".parquet" in path.name:
+        return True
+    longest = max(map(len, words))
+    end = b""
+    for block in unpacked(path):
+        text = (end + block).lower()
+        if b"\\u00" in text or any(word in text for word in words):
+            return True
+        end = text[-longest:]
+    return False
