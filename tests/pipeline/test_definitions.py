@@ -9,7 +9,7 @@ from orchestration.defs.ingestion.sensor import decide, landing
 
 MARTS = (
     "contacts orders segment_members segment_history related_articles recommended_articles "
-    "campaign_deliveries campaign_performance"
+    "campaign_deliveries campaign_performance reconciliation"
 ).split()
 CAMPAIGNS = ["free_delivery_thanks", "treatment_reading", "welcome"]
 
@@ -21,7 +21,11 @@ def specs(code_location):
 
 def test_each_source_each_public_table_and_each_campaign_is_an_asset(specs):
     expected = {("raw", name) for name in ("orders", "signups", "article_views", "articles", "products", "deliveries")}
-    expected |= {("marts", name) for name in MARTS}
+    expected |= {("marts", name) for name in MARTS} | {
+        ("ledger", "feedback"),
+        ("raw", "feedback"),
+        ("raw", "reconciliation"),
+    }
     expected |= {(GROUP, f"{name}_{part}") for name in CAMPAIGNS for part in ("audience", "draft", "delivery")}
     assert expected <= specs.keys()
 
@@ -48,7 +52,7 @@ def test_what_is_ingested_leads_to_what_is_sent(specs):
 
 def test_there_is_a_job_for_each_thing_a_person_starts(code_location):
     jobs = {job.name for job in code_location.resolve_all_job_defs()}
-    assert {"main", "event_driven", "models", "why", *CAMPAIGNS} <= jobs
+    assert {"main", "event_driven", "models", "why", "sending", "reconciliation", *CAMPAIGNS} <= jobs
 
 
 def test_every_job_says_what_it_does(code_location):
@@ -61,6 +65,13 @@ def test_the_event_driven_job_launches_the_campaigns_that_are_due_on_entry_and_n
     launched = {name.removeprefix("launch_") for name in nodes if name.startswith("launch_")}
     assert launched == {campaign.name for campaign in all_campaigns() if campaign.trigger.when == "entry"}
     assert launched == {"welcome", "free_delivery_thanks"}
+
+
+@pytest.mark.parametrize("name", ["main", "event_driven", "models"])
+def test_what_mailchimp_told_is_asked_before_the_models_and_both_sides_are_compared_elsewhere(code_location, name):
+    nodes = {node.name for node in code_location.resolve_job_def(name).graph.nodes}
+    assert {"ledger__feedback", "land_deliveries", "build_models"} <= nodes
+    assert "raw__reconciliation" not in nodes
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
@@ -86,7 +97,11 @@ def test_a_campaign_that_is_launched_without_settings_only_rehearses(code_locati
 def test_sensor_and_schedules_run_from_the_start(code_location):
     repository = code_location.get_repository_def()
     assert {sensor.name for sensor in repository.sensor_defs} >= {"landing"}
-    assert {schedule.name for schedule in repository.schedule_defs} >= {"hourly", "treatment_reading_schedule"}
+    assert {schedule.name for schedule in repository.schedule_defs} >= {
+        "hourly",
+        "daily_reconciliation",
+        "treatment_reading_schedule",
+    }
     # what the UI adds by itself for conditions nobody uses here
     sensors = [sensor for sensor in repository.sensor_defs if not sensor.name.startswith("default_")]
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
