@@ -35,10 +35,10 @@ def new_files(settings: Settings, warehouse: Warehouse) -> list[LandingFile]:
         return []
     try:
         with warehouse.latest() as con:
-            landed = landed_files(con)
+            landed = {(file.path, file.bytes, file.modified_ns) for file in landed_files(con)}
     except (NoBuildYet, duckdb.CatalogException):
         return found
-    return [file for file in found if (file.bytes, file.modified_ns) not in landed.get(file.path, ())]
+    return [file for file in found if (file.path, file.bytes, file.modified_ns) not in landed]
 
 
 def passed_over(settings: Settings) -> list[str]:
@@ -58,10 +58,10 @@ def passed_over(settings: Settings) -> list[str]:
 def ingest(settings: Settings, warehouse: Warehouse, files: Iterable[LandingFile] | None = None) -> IngestReport:
     """Land `files`, or every new one, in one transaction: killed in the middle, nothing has happened.
 
-    A file that was landed meanwhile is passed over. Raises WarehouseBusy; a file that can't be opened raises nothing, it is
+    A file that has landed is passed over. Raises WarehouseBusy; a file that can't be opened raises nothing, it is
     named in `left` and in the log.
     """
-    wanted = new_files(settings, warehouse) if files is None else list(files)
+    wanted = _on_disk(settings.landing_dir) if files is None else list(files)
     if not wanted:
         return IngestReport()
     broken: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -12,10 +13,10 @@ from orchestration.core.contracts import SOURCES, Source
 from orchestration.core.errors import WarehouseError
 from orchestration.resources import forgotten
 from orchestration.resources.keys import contact_key
-from orchestration.resources.landing_noted import Noted
+from orchestration.resources.landing_noted import MARKED_LINES, Noted
 from orchestration.resources.landing_read import Ahead, LandingFile, Reading, lines, sha256
 from orchestration.resources.landing_report import IngestReport, SourceReport
-from orchestration.resources.landing_sql import insert_sql, usual_sql
+from orchestration.resources.landing_sql import insert_sql, unknown_fields, usual_sql
 from orchestration.resources.landing_tables import csv_rows, parquet_rows
 from orchestration.resources.warehouse import next_batch
 from orchestration.settings import Settings
@@ -47,14 +48,26 @@ ASIDE = pa.schema(
 )
 
 
-def landed_files(con: duckdb.DuckDBPyConnection) -> dict[str, set[tuple[int, int]]]:
-    """Size and time of change of every file there is a record of, by path; more than one where it was changed after landing."""
-    landed: dict[str, set[tuple[int, int]]] = {}
-    for path, size, modified in con.execute(
-        "select landing_file, bytes, modified_ns from lake.raw.landing_files"
-    ).fetchall():
-        landed.setdefault(path, set()).add((size, modified))
-    return landed
+@dataclass(frozen=True)
+class Landed:
+    """A file of which there is a record. A path has several where the file was changed after it had landed."""
+
+    path: str
+    bytes: int
+    modified_ns: int
+    source: str
+    sha256: str
+    duplicate_of: str | None
+
+
+def landed_files(con: duckdb.DuckDBPyConnection) -> list[Landed]:
+    """Every record there is of a file."""
+    return [
+        Landed(*row)
+        for row in con.execute(
+            "select landing_file, bytes, modified_ns, source, sha256, duplicate_of from lake.raw.landing_files"
+        ).fetchall()
+    ]
 
 
 class Batch:
@@ -73,9 +86,11 @@ class Batch:
         self._con = con
         self._root = settings.landing_dir
         self._broken = broken
-        landed = landed_files(con)
-        self._files = [file for file in files if (file.bytes, file.modified_ns) not in landed.get(file.path, ())]
-        self.report.changed = [file.path for file in self._files if file.path in landed]
+        self._landed = landed_files(con)
+        known = {(file.path, file.bytes, file.modified_ns) for file in self._landed}
+        self._files = [file for file in files if (file.path, file.bytes, file.modified_ns) not in known]
+        paths = {file.path for file in self._landed}
+        self.report.changed = [file.path for file in self._files if file.path in paths]
         self._batch_id = next_batch(con)
         self._ingested_at = datetime.now(UTC)
         self._key = contact_key(settings)
@@ -97,13 +112,9 @@ class Batch:
     def _duplicates(self) -> dict[str, str]:
         """Files whose content is there already, under any name. Only files of one size can be the same, so few are read."""
         sizes = Counter((file.source, file.bytes) for file in self._files)
-        first: dict[tuple[str, str], str] = {}
-        seen_sizes = set()
-        for source, digest, size, path in self._con.execute(
-            "select source, sha256, bytes, landing_file from lake.raw.landing_files where duplicate_of is null"
-        ).fetchall():
-            first[source, digest] = path
-            seen_sizes.add((source, size))
+        originals = [file for file in self._landed if file.duplicate_of is None]
+        first = {(file.source, file.sha256): file.path for file in originals}
+        seen_sizes = {(file.source, file.bytes) for file in originals}
         duplicates = {}
         for file in self._files:
             if file.bytes == 0 or (sizes[file.source, file.bytes] == 1 and (file.source, file.bytes) not in seen_sizes):
@@ -140,7 +151,9 @@ class Batch:
             self._con.register("sample", pa.Table.from_batches([head.slice(0, SAMPLE)]))
             usual = self._usual("sample")
             self._con.unregister("sample")
-            with ahead.arriving(self._con, chain([head], batches)):
+            with ahead.arriving(
+                self._con, self._noted.marked(chain([head], batches), is_known=bool(usual)), MARKED_LINES
+            ):
                 landed = self._insert(source, relation="arriving", original="text", usual=usual)
         self._take_down(source, readings, usual)
         return landed
@@ -155,12 +168,15 @@ class Batch:
         if table is None:
             return 0
         usual = self._usual(f"(from {table} limit {SAMPLE})")
-        landed = self._insert(source, relation=table, original="original", usual=usual)
+        marked = f"(select *, {bool(usual)} as is_alike from {table})"
+        landed = self._insert(source, relation=marked, original="original", usual=usual)
         self._take_down(source, [reading], usual)
         return landed
 
     def _usual(self, relation: str) -> list[str]:
-        return self._con.execute(usual_sql(relation)).fetchone()[0] or []
+        """The usual fields of a relation's rows; none if they can't be a struct's, whose names differ in more than capitals."""
+        usual = self._con.execute(usual_sql(relation)).fetchone()[0] or []
+        return usual if all(usual) and len({name.lower() for name in usual}) == len(usual) else []
 
     def _insert(self, source: Source, *, relation: str, original: str, usual: list[str]) -> int:
         """Land a relation's rows. Returns the number of rows landed."""
@@ -171,10 +187,9 @@ class Batch:
 
     def _take_down(self, source: Source, readings: list[Reading], usual: list[str]) -> None:
         """Write the rejects that were noted, and count the fields that no contract names: where a row was noted, its own; every
-        other row has the usual ones."""
+        other row has those of the usual ones."""
         plain = {reading.file.path: reading.rows_read - len(reading.set_aside) for reading in readings}
         unknown: Counter[tuple[str, str]] = Counter()
-        known = [field.name for field in source.fields]
         noted = self._noted.take()
         if noted is not None:
             self._con.register("noted", noted)
@@ -186,7 +201,7 @@ class Batch:
             rows = dict(self._rows("select landing_file, count(*) from noted group by all"))
             rejects = dict(self._rows("select landing_file, count(reason) from noted group by all"))
             for path, name, count in self._rows(
-                "select landing_file, name, count(*) from (select landing_file, unnest(keys) as name from noted) group by all"
+                "select landing_file, name, count(*) from (select landing_file, unnest(unknown) as name from noted) group by all"
             ):
                 unknown[path, name] = count
             self._con.unregister("noted")
@@ -195,11 +210,9 @@ class Batch:
                 reading.rejects += rejects.get(reading.file.path, 0)
         for reading in readings:
             path = reading.file.path
-            for name in usual:
+            for name in unknown_fields(source, usual):
                 unknown[path, name] += plain[path]
-            reading.unknown_fields = {
-                name: count for (of, name), count in unknown.items() if of == path and count and name not in known
-            }
+            reading.unknown_fields = {name: count for (of, name), count in unknown.items() if of == path and count}
 
     def _rows(self, query: str) -> list[tuple]:
         return self._con.execute(query).fetchall()

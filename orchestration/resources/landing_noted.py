@@ -1,7 +1,7 @@
 """Rows that are not plain, as DuckDB meets them.
 
 A statement has one output: the rows that land. This is the second. DuckDB calls `note` with whole vectors of the rows that break
-a rule or do not have the usual fields, and never for others.
+a rule or have other fields than the usual ones, and never for others. How often it does tells how much the rows are alike.
 """
 
 from collections.abc import Iterator
@@ -11,17 +11,33 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.resources.landing_read import LINES
+
+MARKED_LINES = LINES.append(pa.field("is_alike", pa.bool_()))
+MOST_NOTES = 8
+NOTES_A_BATCH = 0.02
+
 
 class Noted:
     """What `note` was told. A row lands if it has no reason not to."""
 
     def __init__(self) -> None:
         self._tables: list[pa.Table] = []
+        self._batches = 0
+
+    def marked(self, batches: Iterator[pa.RecordBatch], *, is_known: bool) -> Iterator[pa.RecordBatch]:
+        """The batches with `is_alike`: whether their rows may be expected to have the usual fields, if those are known. They may
+        until too many vectors were noted: one that holds an odd row takes ten times as long when it is read as if it held none.
+        """
+        for batch in batches:
+            self._batches += 1
+            is_alike = is_known and len(self._tables) <= MOST_NOTES + NOTES_A_BATCH * self._batches
+            yield batch.append_column(MARKED_LINES.field("is_alike"), pa.repeat(pa.scalar(is_alike), len(batch)))
 
     def take(self) -> pa.Table | None:
-        """The rows noted since the last time (landing_file, line, reason, original, keys), or None. Rows that landed have
+        """The rows noted since the last time (landing_file, line, reason, original, unknown), or None. Rows that landed have
         neither a reason nor an original."""
-        tables, self._tables = self._tables, []
+        tables, self._tables, self._batches = self._tables, [], 0
         return pa.concat_tables(tables) if tables else None
 
     def note(
@@ -30,11 +46,17 @@ class Noted:
         line: pa.ChunkedArray,
         reason: pa.ChunkedArray,
         original: pa.ChunkedArray,
-        keys: pa.ChunkedArray,
+        unknown: pa.ChunkedArray,
     ) -> pa.ChunkedArray:
         lands = reason.is_null()
         original = pc.if_else(lands, None, original)
-        columns = {"landing_file": landing_file, "line": line, "reason": reason, "original": original, "keys": keys}
+        columns = {
+            "landing_file": landing_file,
+            "line": line,
+            "reason": reason,
+            "original": original,
+            "unknown": unknown,
+        }
         self._tables.append(pa.table(columns))
         return lands
 

@@ -29,9 +29,9 @@ LINE_FEED = ord("\n")
 OPENING_BRACE = ord("{")
 BACKSLASH = ord("\\")
 
-LINES = pa.schema(
-    [("landing_file", pa.dictionary(pa.int32(), pa.string())), ("line", pa.int64()), ("text", pa.large_string())]
-)
+# Said to be JSON, a text need not be parsed to become it; whether it is, is seen when it is read.
+TEXT = pa.json_(pa.large_string())
+LINES = pa.schema([("landing_file", pa.dictionary(pa.int32(), pa.string())), ("line", pa.int64()), ("text", TEXT)])
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,8 @@ def _batch(pieces: list[bytes | memoryview], before: int, reading: Reading) -> t
     names = pa.DictionaryArray.from_arrays(
         pa.repeat(pa.scalar(0, pa.int32()), len(lines)), pa.array([reading.file.path])
     )
-    return pa.record_batch([names, numbers, lines], schema=LINES), before + len(ends)
+    texts = pa.ExtensionArray.from_storage(TEXT, lines)
+    return pa.record_batch([names, numbers, texts], schema=LINES), before + len(ends)
 
 
 def _own_memory(pieces: list[bytes | memoryview]) -> pa.Buffer:
@@ -268,9 +269,11 @@ class Ahead:
             raise self.error
 
     @contextmanager
-    def arriving(self, con: duckdb.DuckDBPyConnection, batches: Iterator[pa.RecordBatch]) -> Iterator[None]:
+    def arriving(
+        self, con: duckdb.DuckDBPyConnection, batches: Iterator[pa.RecordBatch], schema: pa.Schema = LINES
+    ) -> Iterator[None]:
         """Have the batches as the relation `arriving` on a connection, for one statement. Raises what stopped them."""
-        con.register("arriving", pa.RecordBatchReader.from_batches(LINES, batches))
+        con.register("arriving", pa.RecordBatchReader.from_batches(schema, batches))
         try:
             yield
             # DuckDB lets go of the reader at its next statement. A register would hold the interpreter's lock meanwhile, which

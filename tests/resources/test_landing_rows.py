@@ -234,6 +234,38 @@ def test_a_line_that_is_no_row_is_kept_byte_for_byte_and_the_rest_goes_in(shop, 
     assert report.per_source["article_views"].rows_landed == 2
 
 
+def test_a_field_that_is_there_twice_is_a_reject_wherever_it_stands_and_whatever_it_is_called(shop, rows):
+    good = json.dumps(rows.view())
+    twice = [
+        '{"event_id": "v-2", ' + good[1:],
+        good[:-1] + ', "tracking_consent": true}',
+        good[:-1] + ', "event_id" : "v-1"}',
+        good[:-1] + ', "odd": 1, "odd": 2}',
+        good[:-1] + ', "event\\u005fid": "v-1"}',
+    ]
+    shop.drop("article_views/a.jsonl", "\n".join([good, *twice, good]) + "\n")
+    shop.drop("article_views/b.jsonl", "\n".join([*twice, good]) + "\n")
+    report = shop.ingest()
+    assert shop.reasons() == ["a field is there twice"] * 10
+    assert report.per_source["article_views"].rows_landed == 3
+
+
+def test_rows_that_come_to_have_other_fields_half_way_are_all_told_apart(shop, rows):
+    first = [rows.view(event_id=f"a-{number}", email="a@mail.test") for number in range(30_000)]
+    then = [rows.view(event_id=f"b-{number}", utm="x", email=...) for number in range(30_000)]
+    last = [rows.view(event_id=f"c-{number}", url=... if number % 2 else "u") for number in range(30_000)]
+    shop.drop("article_views/a.jsonl", [*first, *then, *last])
+    report = shop.ingest().per_source["article_views"]
+    assert (report.rows_landed, report.rejects, report.unknown_fields) == (75_000, 15_000, {"utm": 30_000})
+    assert shop.rows(
+        "select left(event_id, 1) as kind, count(*), count(email) from raw.article_views group by 1 order by 1"
+    ) == [
+        ("a", 30_000, 30_000),
+        ("b", 30_000, 0),
+        ("c", 15_000, 0),
+    ]
+
+
 def test_a_field_may_have_any_name(shop, rows):
     shop.drop("article_views/a.jsonl", [rows.view(**{"it's\n": 1, "": 2, 'a"b': 3})])
     shop.drop("article_views/b.jsonl", [rows.view(**{"it's": 1, "x'; drop table raw.products; --": 2})])
