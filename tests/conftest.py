@@ -1,24 +1,31 @@
 """Two workers share the tests: what one dear world was built for stays together, and the dearest go first."""
 
-from pathlib import Path
-
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-HERE = Path(__file__).parent
-DEAREST_FIRST = ("pipeline", "models")
+# Folders whose tests share one build of everything; elsewhere that is a file.
+DEAREST_FIRST = ("tests/pipeline", "tests/models", "tests/faults")
 
 
-@pytest.hookimpl(tryfirst=True)
+class ByWorld(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _world(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """For `--dist loadscope`, in place of modules."""
+    return ByWorld(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
 def pytest_collection_modifyitems(items):
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_world(item.path)))
-    items.sort(key=lambda item: _turn(_world(item.path)))
+    items.sort(key=lambda item: _turn(_world(item.nodeid)))
 
 
-def _world(path: Path) -> str:
-    """The folder where its tests share one build of everything, else the file."""
-    folder = path.relative_to(HERE).parts[0]
-    return folder if folder in DEAREST_FIRST else str(path.relative_to(HERE))
+def _world(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    return folder if folder in DEAREST_FIRST else file
 
 
 def _turn(world: str) -> int:
