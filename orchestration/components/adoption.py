@@ -19,15 +19,12 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from duckdb import CatalogException
-
 from orchestration.components.delivery import settle
 from orchestration.components.delivery_audience import Waits, delivering
 from orchestration.components.delivery_campaign import delete_drafts, title_of
-from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, NoBuildYet, NotReadyToSend
-from orchestration.core.identity import address_id
+from orchestration.components.owners import owners_of
+from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, NotReadyToSend
 from orchestration.core.wave import planned_at
-from orchestration.resources.keys import contact_key
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_adoption import KNOWN_AS_SENT, FoundWave
 from orchestration.resources.mailchimp import Gateway, PastCampaign
@@ -134,10 +131,10 @@ class Adoption:
         people = self._readers(wave_id, campaign)
         now = self._settings.now()
         at = _on_our_clock(wave_id, campaign, now)
-        contacts = self._contacts(people.values(), at)
+        owners = owners_of(self._settings, self._warehouse, dict.fromkeys(people.values(), at))
         number = self._ledger.adopt_sent(
             _found(wave_id, campaign, name, at),
-            [(contacts[address], address) for address in people.values()],
+            [(owners[address].contact_id, address) for address in people.values()],
             who=self._who,
             why="Mailchimp has sent it, and this ledger did not know",
             at=now,
@@ -193,22 +190,6 @@ class Adoption:
             if error.status != 404:
                 raise
             return {}  # cancelled before the first email: it has no report
-
-    def _contacts(self, addresses: Collection[str], at: datetime) -> dict[str, str]:
-        """address → the id of the contact whose it was at that time."""
-        key = contact_key(self._settings)
-        ids = {address: address_id(address, key) for address in addresses}
-        try:
-            with self._warehouse.reader() as con:
-                moved = con.execute(
-                    "select address_id::varchar, contact_id::varchar from lake.intermediate.int_address_owners "
-                    "where address_id in (select unnest($ids::uuid[])) and owned_from <= $at and $at < owned_until",
-                    {"ids": list(ids.values()), "at": at},
-                ).fetchall()
-        except (NoBuildYet, CatalogException):
-            moved = []  # nothing is known of anybody yet
-        owners = dict(moved)
-        return {address: owners.get(one, one) for address, one in ids.items()}
 
 
 def _is_unknown(state: str | None, campaign: PastCampaign) -> bool:

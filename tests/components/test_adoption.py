@@ -433,7 +433,7 @@ def test_killed_anywhere_while_it_adopts_it_goes_on_where_it_was(world, tmp_path
 def test_two_ledgers_on_one_audience_write_to_nobody_twice_wherever_they_cross(world, tmp_path):
     other = World(tmp_path / "other", world.url)
     ours = world.gateway
-    for number in range(2, 200, 27):  # every 27th, so that it takes seconds: neighbours are alike
+    for number in range(1, 200, 23):  # every 23rd, so that it takes seconds: neighbours are alike
         both, mine, theirs = (f"{name}{number}@shop.test" for name in ("both", "mine", "theirs"))
         world.build(both, mine)
         other.build(both, theirs)
@@ -441,7 +441,7 @@ def test_two_ledgers_on_one_audience_write_to_nobody_twice_wherever_they_cross(w
         world.services.__dict__["gateway"] = StoppingGateway(ours, stops)
         world.tried()
         world.services.__dict__["gateway"] = ours
-        for one in (world, other, world):
+        for one in (other, world):
             one.tried("cancel")
             one.tried()
         mailed = {address: count for address, count in world.mailed().items() if f"{number}@" in address}
