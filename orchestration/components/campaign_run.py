@@ -15,7 +15,7 @@ from orchestration.components import delivery
 from orchestration.components.adoption import Adoption
 from orchestration.components.delivery_audience import Waits
 from orchestration.components.planning import Plan, plan
-from orchestration.components.sending import check_sending, without_fresh_noes
+from orchestration.components.sending import audience_is_emptied, check_sending, without_fresh_noes
 from orchestration.components.services import Services
 from orchestration.core.audience import is_quiet
 from orchestration.core.campaign import Campaign, Card, Rendered
@@ -95,6 +95,12 @@ def _adopt(services: Services, who: str) -> None:
     Adoption(settings, services.ledger, services.gateway, services.warehouse, who, Waits.of(settings)).look()
 
 
+def _check_audience(services: Services, who: str) -> None:
+    """A draft makes members of those whom Mailchimp does not know: not of an audience that was just emptied."""
+    if audience_is_emptied(services.settings, services.ledger, services.gateway, who):
+        check_sending(services.ledger, services.settings.now())
+
+
 def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:
     planned = plan(
         services.settings, services.ledger, services.warehouse, campaign, who=who, why="rehearsal", rehearse=True
@@ -151,6 +157,7 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
     if action == "draft" or is_night:
         if wave.state != "planned":
             return wave
+        _check_audience(services, who)
         return delivery.draft(
             services.settings,
             services.ledger,
@@ -163,6 +170,7 @@ def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, 
         )
 
     if wave.state in NOT_BEGUN:
+        _check_audience(services, who)
         check_sending(services.ledger, now)
 
     def still(contact_ids: Set[str]) -> set[str]:

@@ -12,19 +12,17 @@ make a yes of a no: the ledger only learns of noes, and of what became of an ema
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orchestration.components.delivery_audience import recipients_by_hash
 from orchestration.components.delivery_report import happened_at, told_of
 from orchestration.components.owners import owners_of
-from orchestration.components.sending import check_breakers
+from orchestration.components.sending import audience_is_emptied, check_breakers
 from orchestration.core.feedback import (
-    AUDIENCE,
     OBJECTION_OF_STATUS,
     WINDOW,
-    has_shrunk,
     is_complaint,
     replaces,
 )
@@ -78,33 +76,13 @@ class Feedback:
 
         Raises MailchimpUnknown or MailchimpRefused where Mailchimp does not answer; what was read to the end before that stays.
         """
-        is_emptied = self.is_emptied()
+        is_emptied = audience_is_emptied(self._settings, self._ledger, self._gateway, self._who)
         waves, deliveries = self._waves()
         objections = self._complaints()
         if not is_emptied:
             objections += sum(self._left(status) for status in OBJECTION_OF_STATUS)
         check_breakers(self._ledger, self._settings.now())
         return Heard(waves, deliveries, objections, is_emptied)
-
-    def is_emptied(self) -> bool:
-        """Whether the audience was emptied since the last look; all sends stop then. Else its size is kept for the next."""
-        if any(stop.kind == AUDIENCE for stop in self._ledger.stops()):
-            return True
-        size = self._feedback.subscribed_count()
-        before = self._ledger.said([AUDIENCE]).get(AUDIENCE, {}).get("subscribed")
-        if not has_shrunk(before, size):
-            if before != size:
-                self._ledger.record_said(AUDIENCE, {"subscribed": size})
-            return False
-        what = (
-            f"Mailchimp's audience had {before} subscribed members and has {size} now. Nobody is written to, added or "
-            "suppressed before that is clear: bring its members back there, or release this if it is meant to be so"
-        )
-        self._ledger.stop(AUDIENCE, what, who=self._who, at=self._settings.now())
-        log.error("All sends are stopped: %s.", what)
-        # Once released, that is its size.
-        self._ledger.record_said(AUDIENCE, {"subscribed": size})
-        return True
 
     def _waves(self) -> tuple[int, int]:
         """How many waves were read anew, and how many deliveries were news."""
@@ -168,11 +146,10 @@ class Feedback:
         if not found:
             return 0
         upto = max(found[-1].at, seen) if seen else found[-1].at
-        told = self._objections(found)
+        told = list(self._objections(found))
         return self._ledger.record_objections(told, look=None if upto == seen else (look, upto))
 
-    def _objections(self, found: Iterable[Left]) -> Iterable[tuple[str, str, datetime]]:
-        found = list(found)
+    def _objections(self, found: Sequence[Left]) -> Iterator[tuple[str, str, datetime]]:
         owners = owners_of(self._settings, self._warehouse, {one.address: one.at for one in found})
         for one in found:
             objection = "complained" if is_complaint(one.reason) else OBJECTION_OF_STATUS[one.status]

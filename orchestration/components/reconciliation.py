@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from orchestration.components.feedback import Feedback
+from orchestration.components.sending import audience_is_emptied
 from orchestration.core.errors import NoBuildYet
 from orchestration.core.feedback import AUDIENCE, OBJECTION_OF_STATUS
 from orchestration.core.identity import address_id_sql, normal_address_sql
@@ -144,7 +144,7 @@ class Compared:
 
 
 class Reconciliation:
-    """One comparison, on behalf of whom `feedback` polls for."""
+    """One comparison, on behalf of `who`."""
 
     def __init__(
         self,
@@ -153,21 +153,21 @@ class Reconciliation:
         gateway: Gateway,
         feedback_gateway: FeedbackGateway,
         warehouse: Warehouse,
-        feedback: Feedback,
+        who: str,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._gateway = gateway
         self._members = feedback_gateway
         self._warehouse = warehouse
-        self._feedback = feedback
+        self._who = who
 
     def compare(self) -> Compared:
         """Compare, take over what is a no there, and write down what differs, all of it or nothing.
 
         Raises MailchimpUnknown where Mailchimp can't be read to the end: a contact it did not name would look deleted.
         """
-        if self._feedback.is_emptied():
+        if audience_is_emptied(self._settings, self._ledger, self._gateway, self._who):
             [what] = [stop.what for stop in self._ledger.stops() if stop.kind == AUDIENCE]
             return self._written(0, [(None, None, "audience_emptied", "as it was", what, _DONE["audience_emptied"])])
         members = self._members.everyone()

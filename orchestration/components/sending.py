@@ -11,11 +11,23 @@ from typing import Literal
 from duckdb import DuckDBPyConnection
 
 from orchestration.core.errors import PennypostError, SendingStopped
-from orchestration.core.feedback import BREAKERS, LIMITS, PAUSED, SUPPRESSING, WINDOW, WaveAnswers, trips
+from orchestration.core.feedback import (
+    AUDIENCE,
+    BREAKERS,
+    LIMITS,
+    PAUSED,
+    SUPPRESSING,
+    WINDOW,
+    WaveAnswers,
+    has_shrunk,
+    trips,
+)
 from orchestration.resources.deliveries import CURSOR
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_stops import Stop
+from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.warehouse import Warehouse
+from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +59,30 @@ def check_sending(ledger: Ledger, now: datetime) -> None:
             + " and ".join(f"`action: {action}`" for action in _ways_out(stops))
             + " and a reason. Rehearsing and drafting go on meanwhile."
         )
+
+
+def audience_is_emptied(settings: Settings, ledger: Ledger, gateway: Gateway, who: str) -> bool:
+    """Whether Mailchimp's audience was emptied since the last look; all sends stop then, until somebody releases them.
+
+    Else its size is kept for the next look. Raises MailchimpUnknown where it can't be asked.
+    """
+    if any(stop.kind == AUDIENCE for stop in ledger.stops()):
+        return True
+    size = gateway.subscribed_count()
+    before = ledger.said([AUDIENCE]).get(AUDIENCE, {}).get("subscribed")
+    if not has_shrunk(before, size):
+        if before != size:
+            ledger.record_said(AUDIENCE, {"subscribed": size})
+        return False
+    what = (
+        f"Mailchimp's audience had {before} subscribed members and has {size} now. Nobody is written to, added or "
+        "suppressed before that is clear: bring its members back there, or release this if it is meant to be so"
+    )
+    ledger.stop(AUDIENCE, what, who=who, at=settings.now())
+    log.error("All sends are stopped: %s.", what)
+    # Once released, that is its size.
+    ledger.record_said(AUDIENCE, {"subscribed": size})
+    return True
 
 
 def described(stop: Stop) -> str:

@@ -109,6 +109,18 @@ class AudienceGateway:
         # Whether a plain listing holds the archived is nowhere said; they must never pass for unknown.
         return self._members() | self._members(status="archived")
 
+    def subscribed_count(self) -> int:
+        """How many members are subscribed."""
+        answer = self._call(
+            "the audience's size",
+            self._lists.get_list_members_info,
+            self.list_id,
+            status="subscribed",
+            count=1,
+            fields=["total_items"],
+        )
+        return answer["total_items"]
+
     def members_of(self, addresses: Sequence[str]) -> dict[str, Member]:
         """Members by address hash; who is missing in the answer is not in the audience. Whichever way is fewer calls."""
         wanted = {address_hash(address) for address in addresses}

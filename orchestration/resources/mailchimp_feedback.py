@@ -60,18 +60,6 @@ class FeedbackGateway(AudienceGateway):
         )
         return {one: _figures(row) for one, row in rows.items()}
 
-    def subscribed_count(self) -> int:
-        """How many members are subscribed."""
-        answer = self._call(
-            "the audience's size",
-            self._lists.get_list_members_info,
-            self.list_id,
-            status="subscribed",
-            count=1,
-            fields=["total_items"],
-        )
-        return answer["total_items"]
-
     def left_since(self, status: str, changed_at: datetime | None) -> list[Left]:
         """Members who are `unsubscribed` or `cleaned` and changed since then (Mailchimp's clock; None: ever), by that time."""
         since = {} if changed_at is None else {"since_last_changed": changed_at.isoformat(timespec="seconds")}

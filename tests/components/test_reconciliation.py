@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.components.feedback import Feedback
 from orchestration.components.reconciliation import Reconciliation
 from orchestration.core.identity import address_id
 from orchestration.resources.keys import contact_key
@@ -66,7 +65,7 @@ class TwoSides:
         """(name or wave id, difference, there), as marts.reconciliation would have them."""
         shop = self.shop
         outside = (shop.settings, shop.ledger, shop.gateway, self.gateway, self.warehouse)
-        Reconciliation(*outside, Feedback(*outside, "test")).compare()
+        Reconciliation(*outside, "test").compare()
         with self.warehouse.latest() as con:
             rows = con.execute(
                 "select coalesce(contact_id::varchar, wave_id), difference, there from lake.raw.reconciliation "

@@ -147,3 +147,19 @@ def test_a_no_that_came_after_the_plan_is_heeded_by_the_send(world):
     assert world.shop.mailed() == ["bob@shop.test"]
     reasons = {one.email: one.reason for batch in world.ledger.recipients(wave.wave_id) for one in batch}
     assert reasons == {"ann@shop.test": "no_longer_addressable", "bob@shop.test": None}
+
+
+def test_an_audience_that_was_emptied_is_not_filled_again_by_a_launch(world):
+    lists, list_id = world.services.gateway._lists, world.services.gateway.list_id
+    others = [f"p{number}@shop.test" for number in range(12)]
+    lists.batch_list_members(list_id, {"members": [{"email_address": one, "status": "subscribed"} for one in others]})
+    world.run("draft")
+    everybody = world.services.gateway.members()
+    assert len(everybody) == 14
+    for one in everybody:
+        lists.delete_list_member_permanent(list_id, one)
+    world.run("cancel")
+    for action in ("draft", "send"):
+        with pytest.raises(SendingStopped, match="had 12 subscribed members and has 0 now.*`action: release`"):
+            world.run(action)
+    assert world.services.gateway.members() == {}

@@ -62,9 +62,8 @@ def found(tmp_path_factory) -> Iterator[SimpleNamespace]:
         with urllib.request.urlopen(f"{url}/outbox.json") as answer:  # noqa: S310, an address of our own
             [link] = [one["text_url"].removesuffix(".txt") for one in json.load(answer) if one["to"].startswith("ann@")]
         urllib.request.urlopen(urllib.request.Request(f"{link}/unsubscribe", method="POST")).close()  # noqa: S310
-        poll = Feedback(*outside, "test")
-        poll.poll()
-        Reconciliation(*outside, poll).compare()
+        Feedback(*outside, "test").poll()
+        Reconciliation(*outside, "test").compare()
         land_deliveries(warehouse, ledger)
         models.build(settings, warehouse, AS_OF)
         with warehouse.reader() as con:
@@ -79,7 +78,7 @@ def found(tmp_path_factory) -> Iterator[SimpleNamespace]:
                 "select split_part(email, '@', 1), difference, here, there, first_found_at "
                 "from lake.marts.reconciliation left join lake.marts.contacts using (contact_id)"
             ).fetchall()
-        again = Reconciliation(*outside, poll).compare()
+        again = Reconciliation(*outside, "test").compare()
         yield SimpleNamespace(
             contacts={name: rest for name, *rest in contacts},
             deliveries=dict(deliveries),

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from orchestration.components.feedback import Feedback
 from orchestration.components.reconciliation import Reconciliation
 from orchestration.components.services import Services
 from orchestration.defs.feedback.assets import HEARD
@@ -33,8 +32,7 @@ def reconciliation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         services.feedback_gateway,
         services.warehouse,
     )
-    poll = Feedback(*outside, f"run {context.run.run_id[:8]}")
-    compared = Reconciliation(*outside, poll).compare()
+    compared = Reconciliation(*outside, f"run {context.run.run_id[:8]}").compare()
     told = ", ".join(f"{number} {difference}" for difference, number in sorted(compared.differences.items()))
     return dg.MaterializeResult(
         metadata={"members compared": compared.members, "differences": told or "none"},
