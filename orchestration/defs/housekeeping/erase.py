@@ -1,7 +1,8 @@
 """The job that erases a person.
 
 Dagster keeps launch settings. Whoever is asked to erase somebody has an address in hand, so an address is taken; what Dagster
-kept of it, this very run's settings included, is taken out by the erasure itself. A contact's id works as well and leaves nothing.
+kept of it, this very run's settings included, is taken out by the erasure itself. A contact's id works as well and leaves
+nothing.
 """
 
 import dagster as dg
