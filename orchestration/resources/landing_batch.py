@@ -24,6 +24,7 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 SAMPLE = 2048
+SHARE_ALIKE = 0.99
 LARGEST_ORIGINAL = 64 << 20
 REJECT = "insert into lake.raw.rejects (landing_file, line, reason, original, source, batch_id, ingested_at)"
 
@@ -149,12 +150,11 @@ class Batch:
             if head is None:
                 return 0
             self._con.register("sample", pa.Table.from_batches([head.slice(0, SAMPLE)]))
-            usual = self._usual("sample")
+            usual, shape = self._usual("sample")
             self._con.unregister("sample")
-            with ahead.arriving(
-                self._con, self._noted.marked(chain([head], batches), is_known=bool(usual)), MARKED_LINES
-            ):
-                landed = self._insert(source, relation="arriving", original="text", usual=usual)
+            marked = self._noted.marked(chain([head], batches), is_known=bool(shape))
+            with ahead.arriving(self._con, marked, MARKED_LINES):
+                landed = self._insert(source, relation="arriving", original="text", usual=usual, shape=shape)
         self._take_down(source, readings, usual)
         return landed
 
@@ -167,20 +167,24 @@ class Batch:
         table = rows(self._con, self._root, source, reading)
         if table is None:
             return 0
-        usual = self._usual(f"(from {table} limit {SAMPLE})")
-        marked = f"(select *, {bool(usual)} as is_alike from {table})"
-        landed = self._insert(source, relation=marked, original="original", usual=usual)
+        usual, shape = self._usual(f"(from {table} limit {SAMPLE})")
+        marked = f"(select *, {bool(shape)} as is_alike from {table})"
+        landed = self._insert(source, relation=marked, original="original", usual=usual, shape=shape)
         self._take_down(source, [reading], usual)
         return landed
 
-    def _usual(self, relation: str) -> list[str]:
-        """The usual fields of a relation's rows; none if they can't be a struct's, whose names differ in more than capitals."""
-        usual = self._con.execute(usual_sql(relation)).fetchone()[0] or []
-        return usual if all(usual) and len({name.lower() for name in usual}) == len(usual) else []
+    def _usual(self, relation: str) -> tuple[list[str], list[str]]:
+        """The usual fields of a relation's rows, and again those that nearly all have, if a struct can have them: it must tell
+        their names apart without their capitals."""
+        fields, share = self._con.execute(usual_sql(relation)).fetchone()
+        if not fields or len(set(fields)) < len(fields):
+            return [], []
+        can_be = all(fields) and len({name.lower() for name in fields}) == len(fields)
+        return fields, fields if can_be and share >= SHARE_ALIKE else []
 
-    def _insert(self, source: Source, *, relation: str, original: str, usual: list[str]) -> int:
+    def _insert(self, source: Source, *, relation: str, original: str, usual: list[str], shape: list[str]) -> int:
         """Land a relation's rows. Returns the number of rows landed."""
-        sql = insert_sql(source, relation=relation, original=original, usual=usual, forgets=self._forgets)
+        sql = insert_sql(source, relation=relation, original=original, usual=usual, shape=shape, forgets=self._forgets)
         values = {"key": self._key, "batch_id": self._batch_id, "ingested_at": self._ingested_at}
         used = {name: value for name, value in values.items() if f"${name}" in sql}
         return self._con.execute(sql, used).fetchone()[0]

@@ -25,9 +25,7 @@ AHEAD = 16
 BOM = b"\xef\xbb\xbf"
 # No text of a shop has a NUL in it, and one in a table fails every later small insert into DuckLake's catalogue (ducklake 1.0).
 NUL = rb"\x00|(^|[^\\])(\\\\)*\\u0000"
-LINE_FEED = ord("\n")
-OPENING_BRACE = ord("{")
-BACKSLASH = ord("\\")
+LINE_FEED, OPENING_BRACE, BACKSLASH = b"\n{\\"
 
 # Said to be JSON, a text need not be parsed to become it; whether it is, is seen when it is read.
 TEXT = pa.json_(pa.large_string())
@@ -101,9 +99,9 @@ def sha256(root: Path, file: LandingFile) -> str:
         with (root / file.path).open("rb") as raw:
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
             check_steady(file, os.fstat(raw.fileno()))
+            return digest
     except OSError as error:
         raise Unsteady(file, f"can't be read: {error.strerror or error}") from error
-    return digest
 
 
 def check_steady(file: LandingFile, now: os.stat_result) -> None:

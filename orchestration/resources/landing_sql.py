@@ -16,20 +16,22 @@ PLAIN_ADDRESS = "[a-z0-9._%+-]+@[a-z0-9.-]+"
 WHOLE = r"-?[0-9]+(\.0*)?"
 
 
-def insert_sql(source: Source, *, relation: str, original: str, usual: list[str], forgets: bool = False) -> str:
+def insert_sql(
+    source: Source, *, relation: str, original: str, usual: list[str], shape: list[str], forgets: bool = False
+) -> str:
     """Land the good rows of `relation` (landing_file, line, text, is_alike and the column `original`), and `note` all that are
     not plain.
 
-    Where rows are said to be alike, those with just the `usual` fields, in whatever order, are plain if they are good at first
-    sight. Elsewhere all are read by name, which takes longer, and those that are good at first sight are plain if they have no
-    other unknown fields than the usual ones. What is not plain is looked at rule by rule. `note` has a side effect, which also
-    keeps DuckDB from moving the filter below the parsing and so parsing once for each condition. `forgets`: people were erased,
-    and the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
+    Where rows are said to be alike, those with just the fields of `shape`, in whatever order, are plain if they are good at first
+    sight. Elsewhere all are read by name, which takes longer, and those that are good at first sight are plain if they have the
+    unknown fields of the `usual` rows. What is not plain is looked at rule by rule. `note` has a side effect, which also keeps
+    DuckDB from moving the filter below the parsing and so parsing once for each condition. `forgets`: people were erased, and
+    the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
     """
     forgets = forgets and bool(source.addresses)
     known = ", ".join(_text(field.name) for field in source.fields)
     also = _texts(unknown_fields(source, usual))
-    said = ", ".join(_said(field, usual) for field in source.fields)
+    said = ", ".join(_said(field, shape) for field in source.fields)
     looked = "".join(", " + look for field in source.fields if (look := _look(field)))
     typed = ", ".join(f"{_cast(field)} as {field.name}" for field in source.fields)
     names = [name for name, _ in source.columns()]
@@ -45,31 +47,33 @@ def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]
         with
         shaped as (
             select landing_file, line, text, {original} as original, is_alike,
-                case when is_alike then {_shaped(usual)} end as shaped
+                case when is_alike then {_struct(shape)} end as shaped
             from {relation}
         ),
         parsed as (
-            select *, shaped is not null as is_usual, case when shaped is null then {PARSE} end as by_name from shaped
+            select *, shaped is not null as is_shaped, case when shaped is null then {PARSE} end as by_name from shaped
         ),
+        found as (select *, is_shaped or coalesce(map_keys(by_name) = {_texts(usual)}, false) as is_usual from parsed),
         fields as (
-            select landing_file, line, text, original, is_alike, is_usual, {said},
+            select landing_file, line, text, original, is_alike, is_shaped, {said},
                 case when is_usual then {also}
                     else list_filter(map_keys(by_name), lambda name: name not in ({known})) end as unknown,
                 case when is_usual then false
                     else coalesce(list_unique(map_keys(by_name)) < cardinality(by_name), true) end as has_twice
-            from parsed
+            from found
         ),
         looked as (select *{looked} from fields),
         typed as (select *, {typed} from looked),
         judged as ({judged}),
         plain as (
-            select *, (is_usual or (not is_alike and not has_twice and unknown = {also}))
+            select *, (is_shaped or (not is_alike and not has_twice and unknown = {also}))
                 and {is_known} and {_plain(source)} as is_plain
             from judged
         ),
         noted as (
             select *,
-                case when is_plain then true else note(landing_file, line, {reason}, {kept}, {unknown}) end as lands
+                case when is_plain then true
+                    else note(landing_file, line, {reason}, {kept}, {unknown}, is_alike and not is_shaped) end as lands
             from plain
         )
         select {", ".join(columns.values())}
@@ -79,8 +83,12 @@ def insert_sql(source: Source, *, relation: str, original: str, usual: list[str]
 
 
 def usual_sql(relation: str) -> str:
-    """The fields that most rows of `relation` have, in order of their names."""
-    return f"select mode(list_sort(map_keys({PARSE}))) from {relation}"
+    """The list of fields, in order, that most rows of `relation` have, and which share of the rows have it."""
+    return f"""
+        with sample as materialized (select map_keys({PARSE}) as fields from {relation}),
+        usual as (select mode(fields) as fields, count(*) as rows from sample)
+        select fields, (select count(*) from sample where sample.fields = usual.fields) / rows as share from usual
+    """
 
 
 def unknown_fields(source: Source, usual: list[str]) -> list[str]:
@@ -89,17 +97,17 @@ def unknown_fields(source: Source, usual: list[str]) -> list[str]:
     return [name for name in usual if name not in known]
 
 
-def _shaped(usual: list[str]) -> str:
+def _struct(shape: list[str]) -> str:
     """A row with just these fields as a struct of texts, others as nothing: a cast from JSON to a struct fails for a field too
     many, missing, or there twice. (`json_transform_strict` takes one too many.)"""
-    fields = ", ".join(f"{_name(name)} varchar" for name in usual)
-    return f"try(cast(cast(text as json) as struct({fields})))" if usual else "null"
+    fields = ", ".join(f"{_name(name)} varchar" for name in shape)
+    return f"try(cast(cast(text as json) as struct({fields})))" if shape else "null"
 
 
-def _said(field: Field, usual: list[str]) -> str:
+def _said(field: Field, shape: list[str]) -> str:
     by_name = f"map_extract_value(by_name, {_text(field.name)})"
-    if field.name in usual:
-        by_name = f"case when is_usual then shaped.{field.name} else {by_name} end"
+    if field.name in shape:
+        by_name = f"case when is_shaped then shaped.{field.name} else {by_name} end"
     return f"{by_name} as {field.name}{_stage(field)}"
 
 
