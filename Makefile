@@ -36,7 +36,7 @@ restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empt
 	@$(PY) -m orchestration.commands.restore
 
 test: setup ## All tests but the browser's
-	$(PY) -m pytest -m "not browser" -n 2 --dist loadscope --no-loadscope-reorder
+	$(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
 	$(PY) -m pytest -m browser tests/browser

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 import requests
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -45,6 +46,8 @@ from orchestration.resources.mailchimp_calls import Pauses
 from orchestration.sandbox.app import LIST_ID
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
+
+pytestmark = pytest.mark.thorough
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 PEOPLE = ["ann@mail.test", "bob@mail.test", "bounce.cat@mail.test", "dan@mail.test", "complaint.eve@mail.test"]

@@ -7,6 +7,8 @@ import sqlite3
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 CREATE = {"endpoint": "POST /campaigns", "fault": "close", "when": "after"}
 SEND = {"endpoint": "POST /campaigns/{id}/actions/send", "fault": "close", "when": "after"}
 

@@ -6,6 +6,7 @@ from collections import Counter
 from uuid import UUID
 
 import pyarrow as pa
+import pytest
 
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.delivery import resume
@@ -18,6 +19,8 @@ from orchestration.resources.mailchimp_calls import Pauses
 from orchestration.resources.renderer import Renderer
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
+
+pytestmark = pytest.mark.thorough
 
 PEOPLE = 20_000
 CHANCE = 0.05
