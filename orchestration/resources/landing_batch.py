@@ -13,8 +13,9 @@ from orchestration.core.contracts import SOURCES, Source
 from orchestration.core.errors import WarehouseError
 from orchestration.resources import forgotten
 from orchestration.resources.keys import contact_key
+from orchestration.resources.landing_ahead import Ahead
 from orchestration.resources.landing_noted import MARKED_LINES, Noted
-from orchestration.resources.landing_read import Ahead, LandingFile, Reading, lines, sha256
+from orchestration.resources.landing_read import LandingFile, Reading, lines, sha256
 from orchestration.resources.landing_report import IngestReport, SourceReport
 from orchestration.resources.landing_sql import insert_sql, unknown_fields, usual_sql
 from orchestration.resources.landing_tables import csv_rows, parquet_rows

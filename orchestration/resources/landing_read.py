@@ -6,11 +6,8 @@ What is no text at all is set aside here: lines that are not UTF-8, lines too lo
 import hashlib
 import io
 import os
-import queue
-import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +18,6 @@ import pyarrow.compute as pc
 
 BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20
-AHEAD = 16
 BOM = b"\xef\xbb\xbf"
 # No text of a shop has a NUL in it, and one in a table fails every later small insert into DuckLake's catalogue (ducklake 1.0).
 NUL = rb"\x00|(^|[^\\])(\\\\)*\\u0000"
@@ -84,8 +80,8 @@ def lines(root: Path, reading: Reading) -> Iterator[pa.RecordBatch]:
     try:
         with (root / file.path).open("rb", buffering=0) as raw:
             hashed = _Hashed(raw)
-            blocks = _unpacked(hashed, reading) if file.format == "jsonl.gz" else iter(lambda: hashed.read(BLOCK), b"")
-            yield from _split(blocks, reading)
+            fill = _filling(_unpacked(hashed, reading)) if file.format == "jsonl.gz" else hashed.readinto
+            yield from _split(fill, reading)
             hashed.drain()
             reading.sha256 = hashed.sha256.hexdigest()
             check_steady(file, os.fstat(raw.fileno()))
@@ -110,18 +106,20 @@ def check_steady(file: LandingFile, now: os.stat_result) -> None:
         raise Unsteady(file, "changed while it was read; files must be renamed into place when they are complete")
 
 
-class _Hashed(io.RawIOBase):
+class _Hashed:
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
         self.sha256 = hashlib.sha256()
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         block = self._raw.read(size)
         self.sha256.update(block)
         return block
+
+    def readinto(self, space: memoryview) -> int:
+        length = self._raw.readinto(space)
+        self.sha256.update(space[:length])
+        return length
 
     def drain(self) -> None:
         while self.read(BLOCK):
@@ -144,50 +142,63 @@ def _unpacked(hashed: _Hashed, reading: Reading) -> Iterator[bytes]:
                 yield block
             packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
         if not unpack.eof:
-            yield unpack.flush()
             reading.is_cut = True
+            yield unpack.flush()
     except zlib.error as error:
         raise Unreadable(reading.file, f"the file is no gzip, or damaged ({error})") from error
 
 
-def _split(blocks: Iterator[bytes], reading: Reading) -> Iterator[pa.RecordBatch]:
-    """Whole lines, a batch for each block; a line that goes on in the next block waits for it."""
-    waiting: list[bytes] = []
-    number = 0
-    is_first = True
-    for block in blocks:
-        if is_first:
-            block = block.removeprefix(BOM)
-            is_first = False
-        end = block.rfind(b"\n") + 1
-        if not end:
-            waiting.append(block)
-            continue
-        batch, number = _batch([*waiting, memoryview(block)[:end]], number, reading)
-        waiting = [block[end:]]
-        yield batch
-    last = b"".join(waiting)
+def _filling(blocks: Iterator[bytes]) -> Callable[[memoryview], int]:
+    rest = b""
+
+    def fill(space: memoryview) -> int:
+        nonlocal rest
+        block = rest or next(blocks, b"")
+        length = min(len(block), len(space))
+        space[:length], rest = block[:length], block[length:]
+        return length
+
+    return fill
+
+
+def _split(fill: Callable[[memoryview], int], reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Whole lines, a batch for each time a piece of memory was filled; what is left over begins the next piece, which is the
+    larger for it, so that even an endless line is copied a few times only."""
+    number = start = 0
+    left = memoryview(b"")
+    while True:
+        text = pa.allocate_buffer(len(left) + max(BLOCK, len(left)))
+        space = memoryview(text).cast("B")
+        space[: len(left)] = left
+        length = len(left) + fill(space[len(left) :])
+        if number == 0:
+            start = len(BOM) if space[: min(length, len(BOM))] == BOM else 0
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8, length) == LINE_FEED) + 1
+        if length == len(left):
+            break
+        if len(ends):
+            yield _batch(text, start, ends, number, reading)
+            number += len(ends)
+            start = 0
+        left = space[ends[-1] if len(ends) else 0 : length]
     if reading.is_cut:
-        reading.reject(number + 1, "the gzip file is cut short here", last)
-    elif last:
-        yield _batch([last], number, reading)[0]
+        reading.reject(number + 1, "the gzip file is cut short here", bytes(space[start:length]))
+    elif length > start:
+        yield _batch(text, start, np.array([length]), number, reading)
 
 
-def _batch(pieces: list[bytes | memoryview], before: int, reading: Reading) -> tuple[pa.RecordBatch, int]:
-    """The non-blank lines of a text in pieces, which follow line `before`, and the number of its last line.
+def _batch(text: pa.Buffer, start: int, ends: np.ndarray, before: int, reading: Reading) -> pa.RecordBatch:
+    """The non-blank ones of the lines of a text that end at `ends`, the first of them beginning at `start` and following line
+    `before`.
 
     The lines are slices of one buffer, not copies, so each keeps its line feed. All memory is Arrow's own: DuckDB lets go of a
     batch in a thread of its own, and memory that is Python's has to wait for the interpreter's lock then, which the thread that
     runs the next statement may hold while it waits for that thread (duckdb 1.5.5, seen as a hang).
     """
-    text = _own_memory(pieces)
-    letters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero(letters == LINE_FEED) + 1
-    if not len(ends) or ends[-1] < len(letters):
-        ends = np.append(ends, len(letters))
+    letters = np.frombuffer(text, np.uint8, ends[-1])
     offsets = pa.allocate_buffer(8 * (len(ends) + 1))
     bounds = np.frombuffer(offsets, dtype=np.int64)
-    bounds[0] = 0
+    bounds[0] = start
     bounds[1:] = ends
     raw = pa.Array.from_buffers(pa.large_binary(), len(ends), [None, offsets, text])
     numbers = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), len(ends)), start=before)
@@ -210,17 +221,7 @@ def _batch(pieces: list[bytes | memoryview], before: int, reading: Reading) -> t
         pa.repeat(pa.scalar(0, pa.int32()), len(lines)), pa.array([reading.file.path])
     )
     texts = pa.ExtensionArray.from_storage(TEXT, lines)
-    return pa.record_batch([names, numbers, texts], schema=LINES), before + len(ends)
-
-
-def _own_memory(pieces: list[bytes | memoryview]) -> pa.Buffer:
-    buffer = pa.allocate_buffer(sum(map(len, pieces)))
-    view = memoryview(buffer).cast("B")
-    start = 0
-    for piece in pieces:
-        view[start : start + len(piece)] = piece
-        start += len(piece)
-    return buffer
+    return pa.record_batch([names, numbers, texts], schema=LINES)
 
 
 def _set_aside(
@@ -238,66 +239,3 @@ def _not_utf8(raw: pa.Array) -> pa.Array:
         con.register("lines", lines)
         answer = con.execute("select try(decode(raw)) is null as is_bad from lines").to_arrow_table()
     return answer["is_bad"].combine_chunks()
-
-
-class Ahead:
-    """Batches made in a thread of their own, a few ahead of whoever takes them. `error` is what stopped it, if something did.
-
-    DuckDB takes the batches and would turn an exception into one of its own, so that the cause has to be asked for.
-    """
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self.error: BaseException | None = None
-        self._queue: queue.Queue[pa.RecordBatch | None] = queue.Queue(AHEAD)
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._fill, args=(batches,), daemon=True)
-
-    def __enter__(self) -> "Ahead":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        while (batch := self._queue.get()) is not None:
-            yield batch
-        if self.error is not None:
-            raise self.error
-
-    @contextmanager
-    def arriving(
-        self, con: duckdb.DuckDBPyConnection, batches: Iterator[pa.RecordBatch], schema: pa.Schema = LINES
-    ) -> Iterator[None]:
-        """Have the batches as the relation `arriving` on a connection, for one statement. Raises what stopped them."""
-        con.register("arriving", pa.RecordBatchReader.from_batches(schema, batches))
-        try:
-            yield
-            # DuckDB lets go of the reader at its next statement. A register would hold the interpreter's lock meanwhile, which
-            # the reader needs to be let go of.
-            con.execute("select 1")
-        except duckdb.Error:
-            if self.error is not None:
-                raise self.error from None
-            raise
-        finally:
-            con.unregister("arriving")
-
-    def _fill(self, batches: Iterator[pa.RecordBatch]) -> None:
-        try:
-            for batch in batches:
-                if not self._put(batch):
-                    return
-        except BaseException as error:
-            self.error = error
-        self._put(None)
-
-    def _put(self, batch: pa.RecordBatch | None) -> bool:
-        while not self._is_over.is_set():
-            try:
-                self._queue.put(batch, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False

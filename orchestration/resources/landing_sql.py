@@ -192,7 +192,7 @@ def _cast(field: Field) -> str:
             return f"case {said} when 'true' then true when 'false' then false end"
         case "email":
             normal = f"nullif({normal_address_sql(said)}, '')"
-            return f"case when {said} is null then null when {field.name}_is_plain then {said} else {normal} end"
+            return f"case when not {field.name}_is_plain then {normal} else {said} end"
         case "id" if not field.required:
             return f"nullif({said}, '')"
         case "structs":

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration.core.contracts import Field, Source
-from orchestration.resources.landing_read import Ahead, Reading, Unreadable, check_steady, lines, sha256
+from orchestration.resources.landing_ahead import Ahead
+from orchestration.resources.landing_read import Reading, Unreadable, check_steady, lines, sha256
 
 TABLE = "rows_as_json"
 NUL = r"(^|[^\\])(\\\\)*\\u0000"
