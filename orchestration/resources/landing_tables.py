@@ -31,7 +31,7 @@ def parquet_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, rea
         )
         con.execute(
             f"create or replace temp table {TABLE} as select $file as landing_file, file_row_number + 1 as line, "
-            f"cast(json_object({pairs}) as varchar) as text, text as original "
+            f"json_object({pairs}) as text, text as original "
             "from read_parquet($path, binary_as_string = true, file_row_number = true)",
             {"path": path, "file": reading.file.path},
         )
@@ -69,7 +69,7 @@ def csv_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, reading
     pairs = ", ".join(f"{_text(name)}, {_csv_value(number, known.get(name))}" for number, name in enumerate(names, 1))
     con.execute(
         f"create or replace temp table {TABLE} as select $file as landing_file, line, "
-        f"cast(json_object({pairs}) as varchar) as text, record as original from csv_records where is_good",
+        f"json_object({pairs}) as text, record as original from csv_records where is_good",
         {"file": reading.file.path},
     )
     reading.rows_read += con.execute(f"select count(*) from {TABLE}").fetchone()[0]
