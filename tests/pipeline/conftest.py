@@ -78,7 +78,10 @@ class Command:
     def run(self, name: str, **env: str) -> Ran:
         started = time.monotonic()
         process = self.start(name, **env)
-        out, err = process.communicate(timeout=300)
+        try:
+            out, err = process.communicate(timeout=600)
+        finally:
+            process.kill()  # one that takes too long must not go on beside the next
         return Ran(out, err, process.returncode, time.monotonic() - started, self.emails())
 
     def once(self, as_of: datetime) -> Ran:
