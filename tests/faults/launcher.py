@@ -29,6 +29,7 @@ from orchestration.components.services import Services
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.mailchimp_calls import Pauses
 from orchestration.resources.mailchimp_feedback import FeedbackGateway
+from tests import signatures
 
 # A sandbox on loopback does in milliseconds what Mailchimp does in minutes.
 WAITS = delivery_audience.Waits(
@@ -149,4 +150,5 @@ MUTATIONS = {
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    signatures.not_checked_again()
     main()
