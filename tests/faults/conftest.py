@@ -36,6 +36,7 @@ SHARE = float(os.environ.get("FAULTS_SHARE") or 0.03)
 SEED = os.environ.get("FAULTS_SEED") or "1"
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MOST_LAUNCHES = 8
+NOT_COPIED = shutil.ignore_patterns("landing", "dbt", "*-shm")
 CAMPAIGN = "treatment_reading"  # the one with most calls: members, their fields, segment, campaign
 
 
@@ -107,6 +108,10 @@ class Trial:
             if not launched.error and self.states() <= {"settled", "cancelled"}:
                 return number
         raise AssertionError(f"not through after {MOST_LAUNCHES} launches: {self.states()}\n{launched.error}")
+
+    def keep(self, folder: Path) -> Path:
+        """A copy of this shop and its Mailchimp as they are now, for other trials to start from."""
+        return Path(shutil.copytree(self.settings.data_dir, folder, ignore=NOT_COPIED))
 
     def states(self) -> set[str]:
         return {wave.state for wave in Ledger(self.settings).waves()}
@@ -260,12 +265,12 @@ def start_launcher():
 
 @pytest.fixture(scope="session")
 def trial(ready_shop, launcher, tmp_path_factory):
-    """Makes trials: `with trial() as one: …`."""
+    """Makes trials: `with trial() as one: …`. `start` is a state that another trial kept, else the shop that is ready."""
 
     @contextmanager
-    def made(*mutations: str) -> Iterator[Trial]:
+    def made(*mutations: str, start: Path = ready_shop) -> Iterator[Trial]:
         data_dir = tmp_path_factory.mktemp("trial")
-        shutil.copytree(ready_shop, data_dir, dirs_exist_ok=True, ignore=shutil.ignore_patterns("landing", "dbt"))
+        shutil.copytree(start, data_dir, dirs_exist_ok=True, ignore=NOT_COPIED)
         with running(data_dir / "sandbox.sqlite", now=lambda: AS_OF) as url:
             env = {"DATA_DIR": str(data_dir), "SANDBOX_PORT": url.rpartition(":")[2]}
             yield Trial(Settings.from_env(env), url, launcher, list(mutations))

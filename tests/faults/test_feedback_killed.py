@@ -9,15 +9,15 @@ from orchestration.resources.mailchimp_audience import address_hash
 from orchestration.resources.mailchimp_feedback import FeedbackGateway
 
 
-def test_a_poll_killed_at_any_point_loses_no_answer_and_counts_none_twice(trial, drawn, count):
+def test_a_poll_killed_at_any_point_loses_no_answer_and_counts_none_twice(trial, drawn, count, tmp_path):
     with trial() as one:
         answered(one)
+        start = one.keep(tmp_path / "answered")
         points = one.poll().points
         expected = known(one)
     assert {no for no, _ in expected["noes"]} == {"unsubscribed", "hard_bounce", "complained"}
     for point in drawn(list(range(len(points))), "poll"):
-        with trial() as one:
-            answered(one)
+        with trial(start=start) as one:
             killed = one.poll(kill_at=point)
             assert killed.signal == signal.SIGKILL, killed.error
             assert not one.poll().error
