@@ -164,7 +164,17 @@ def _environment(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
+        _let_go()
         if before is None:
             del os.environ["DATA_DIR"]
         else:
             os.environ["DATA_DIR"] = before
+
+
+def _let_go() -> None:
+    """dbt keeps its connection for the next command of this process, and would go by a catalogue that others have changed since."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager.close_all_connections()
