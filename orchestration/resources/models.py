@@ -172,7 +172,7 @@ def _environment(settings: Settings) -> Iterator[None]:
 
 
 def _let_go() -> None:
-    """dbt keeps its connection for the next command of this process, and would go by a catalogue that others have changed since."""
+    """dbt keeps its connection for the next command of this process, which would go by a catalogue that is out of date."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     if DuckDBConnectionManager._ENV is not None:
