@@ -1,0 +1,230 @@
+"""Seeing through how a text is written: what a reader would read, as plain words.
+
+    HTML ── tags out, text joined ──► text ── hidden characters out, look-alikes in ──► readable() ──► words(), skeleton()
+
+`readable` is still a text that an editor recognises, and what findings quote. `words` are its lower-case words. A `skeleton` is a
+word as far as it can be told apart once digits stand for letters and letters are doubled: "B0t0xx" and "botox" have the same.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from html import unescape
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+# Marks the end of a sentence, a line or a block among words.
+STOP = "."
+
+_INLINE = set("a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup u var wbr".split())
+_UNSEEN = {"style", "script"}
+_TEXT_ATTRIBUTES = ("alt", "title", "aria-label", "content", "placeholder", "value")
+_MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.IGNORECASE)
+_MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
+_EMOJI = {"💉": " injection ", "💊": " pill "}
+_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
+_LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
+# s k i n n y, b.o.t.o.x: single letters, each with the same kind of gap
+_LETTER_BY_LETTER = re.compile(r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE)
+_DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
+
+
+class _LookAlikes(dict):
+    """For str.translate: what each character looks like, worked out when it is first met.
+
+    Hidden characters and accents go. Look-alikes come from Unicode's own table (UTS 39, confusables.txt) and, for stylised
+    letters that it leaves out, from the characters' names.
+    """
+
+    def __missing__(self, point: int) -> str | int | None:
+        self[point] = seen = point if point < 128 else _look(chr(point))
+        return seen
+
+
+def _look(char: str) -> str | None:
+    kind = unicodedata.category(char)
+    if kind in ("Mn", "Me", "Cf", "Cn", "Cc", "Co") or char in "\u115f\u1160\u3164\uffa0":
+        return "\n" if char == "\x85" else None
+    if kind in ("Zs", "Zl", "Zp"):
+        return " " if kind == "Zs" else "\n"
+    if char in "£€’":
+        return char
+    if char in _EMOJI:
+        return _EMOJI[char]
+    name = unicodedata.name(char, "")
+    if named := _LETTER_NAME.search(name):
+        return named[1].lower() if "CAPITAL" not in name else named[1]
+    return next((one for one in _confusable(char) if one.isascii() and one.isalnum()), char)
+
+
+def _confusable(char: str) -> list[str]:
+    # 0.2 s to load, and only for what is not plain text
+    from confusable_homoglyphs.confusables import confusables_data
+
+    return [other["c"] for other in confusables_data.get(char, [])]
+
+
+_LOOK_ALIKES = _LookAlikes()
+
+
+def readable(text: str) -> str:
+    """`text` as a person reads it, in plain letters: entities resolved, hidden characters and merge tags out, look-alikes in."""
+    for _ in range(2):  # what was escaped twice is shown once by some clients
+        text = unescape(text)
+    text = _MERGE_TAG.sub(" ", _MERGE_BLOCK.sub("\n\n", text))
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).translate(_LOOK_ALIKES)
+    return _LETTER_BY_LETTER.sub(_run_together, text.replace("\r", "\n"))
+
+
+def _run_together(spaced: re.Match) -> str:
+    letters = re.sub(r"[^a-zA-Z0-9]", "", spaced[0])
+    # "10 1 2 3" is a row of numbers, and letters without gaps are a word already
+    return letters if sum(char.isalpha() for char in letters) * 2 > len(letters) else spaced[0]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or STOP. `start` and `end` are its place in the readable text."""
+
+    text: str
+    start: int
+    end: int
+
+
+def words(clean: str) -> list[str]:
+    """The words of a readable text, lower-case, without their endings, with STOP between sentences and blocks."""
+    return [_word(found) for found in _WORD.findall(clean.lower())]
+
+
+def placed_words(clean: str) -> list[Word]:
+    """The same words as `words`, each with its place."""
+    return [Word(_word(found[0]), found.start(), found.end()) for found in _WORD.finditer(clean.lower())]
+
+
+@lru_cache(maxsize=500_000)
+def _word(found: str) -> str:
+    if found[0] in ".!?;:\n":
+        return STOP
+    found = re.sub(r"['’]s$", "", found).replace("'", "").replace("’", "")
+    digits = sum(char.isdigit() for char in found)
+    if 0 < digits < len(found) - digits:
+        found = found.translate(_DIGITS)
+    return stem(found)
+
+
+def stem(word: str) -> str:
+    """A word without the ending of its plural: "injections" and "injection", "cures" and "cure" are one."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    return word[:-1]
+
+
+@lru_cache(maxsize=500_000)
+def skeleton(word: str) -> str:
+    """What stays of a lower-case word when digits are read as letters, l as i, rn as m, vv as w, and doubled letters as one."""
+    word = word.translate(_DIGITS).replace("l", "i").replace("rn", "m").replace("vv", "w")
+    return re.sub(r"(.)\1+", r"\1", word)
+
+
+@dataclass(frozen=True)
+class HtmlParts:
+    """What a reader, or a machine, sees of an HTML part: its text, its links, its images, and the texts of attributes."""
+
+    text: str
+    links: tuple[str, ...]
+    images: tuple[tuple[str, str], ...]  # address, alternative text
+    attributes: tuple[str, ...]
+
+
+class _Parts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.links: list[str] = []
+        self.images: list[tuple[str, str]] = []
+        self.attributes: list[str] = []
+        self.unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.unseen += tag in _UNSEEN
+        if tag not in _INLINE:
+            self.text.append("\n\n")
+        self.links += [found[name] for name in ("href", "action") if found.get(name)]
+        images = [found[name] for name in ("src", "srcset", "background", "poster") if found.get(name)]
+        images += re.findall(r"url\(\s*['\"]?([^'\")]+)", found.get("style", ""))
+        self.images += [(address, found.get("alt", "")) for address in images]
+        self.attributes += [found[name] for name in _TEXT_ATTRIBUTES if found.get(name)]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.unseen = max(0, self.unseen - (tag in _UNSEEN))
+        if tag not in _INLINE:
+            self.text.append("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.unseen:
+            self.text.append(re.sub(r"\s+", " ", data))
+
+    def handle_comment(self, data: str) -> None:
+        # Outlook shows what others take for a comment
+        if data.lstrip().lower().startswith("[if"):
+            inner = html_parts(data[data.find(">") + 1 : data.rfind("<!")])
+            self.text.append(inner.text)
+            self.links += inner.links
+            self.images += inner.images
+
+
+def html_parts(html: str) -> HtmlParts:
+    """The parts of an HTML text. Inline tags leave no gap ("b<b>ot</b>ox" is one word), all others do."""
+    parser = _Parts()
+    parser.feed(html)
+    parser.close()
+    return HtmlParts(
+        "".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes)
+    )
+
+
+def looks_like_html(text: str) -> bool:
+    return re.search(r"<[a-zA-Z/!]", text) is not None
+
+
+def visible(text: str) -> str:
+    """The text of a catalogue field, which may be HTML."""
+    return html_parts(text).text if looks_like_html(text) else text
+
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
+
+
+def addresses_in(text: str) -> Iterator[str]:
+    """The web addresses that stand in a plain text."""
+    for found in _ADDRESS.finditer(text):
+        yield found[0].rstrip(".,;:!?")
+
+
+@cache
+def _punycode(label: str) -> str:
+    try:
+        return label.encode("ascii").decode("idna")
+    except UnicodeError:
+        return label
+
+
+def address_text(address: str) -> str:
+    """What an address says, as text: percent-encoding undone as often as it was done, a host's look-alike letters shown."""
+    for _ in range(3):
+        address = unquote(unescape(address))
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        host = ""
+    if "xn--" in host:
+        address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
+    return address
