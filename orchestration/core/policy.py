@@ -8,7 +8,7 @@ The rules are policy.yaml, each with its source. This module knows which parts o
     data   what Mailchimp keeps beside an email: titles, tags, member fields, campaign names
 
 Two audiences: the public, and health professionals whose registration the shop has checked (contacts.is_professional), to whom
-prescription-only medicines may be named (Human Medicines Regulations 2012 reg. 284 is about the public), with what reg. 294 wants.
+prescription-only medicines may be named (Human Medicines Regulations 2012 reg. 284 is of the public), with what reg. 294 wants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -62,8 +62,8 @@ class Identity:
 class Draft:
     """All of an email that a reader sees, and what goes to Mailchimp beside it.
 
-    `data` maps what it is ("campaign title", "tag") to its value; `linked` maps each page of ours that the email links to, by what
-    an editor knows it by ("article art-0001"), to its fields, as check_catalogue takes them.
+    `data` maps what it is ("campaign title") to its value; `linked` maps each page of ours that the email links to, by what an
+    editor knows it by ("article art-0001"), to its fields, as check_catalogue takes them.
     """
 
     subject: str

@@ -98,8 +98,7 @@ def finder(*wordings: str) -> Worded:
 def expanded(wordings: Any) -> Iterator[tuple[str, ...]]:
     """Each way to say these wordings, as words without their endings."""
     for wording in wordings:
-        for way in _ways(wording):
-            yield way
+        yield from _ways(wording)
 
 
 def _names(wording: str) -> list[str]:
@@ -129,7 +128,9 @@ def _exception(given: _Exception | None) -> tuple[tuple[tuple[str, ...], ...], i
     if given is None:
         return (), 0
     wordings, within = given
-    return tuple(itertools.chain.from_iterable(_tuple(one) for one in ([wordings] if isinstance(wordings, str) else wordings))), within
+    return tuple(
+        itertools.chain.from_iterable(_tuple(one) for one in ([wordings] if isinstance(wordings, str) else wordings))
+    ), within
 
 
 def _tuple(wording: str) -> tuple[tuple[str, ...], ...]:
@@ -161,4 +162,6 @@ def _spelled_out(wording: str) -> Iterator[str]:
 
 @cache
 def _file() -> _File:
-    return _File.model_validate(yaml.load((_FOLDER / "policy.yaml").read_text(encoding="utf-8"), getattr(yaml,"CBaseLoader",yaml.BaseLoader)))  # noqa: S506, "no" is a word here
+    # without types: "no" is a word here
+    text = (_FOLDER / "policy.yaml").read_text(encoding="utf-8")
+    return _File.model_validate(yaml.load(text, getattr(yaml, "CBaseLoader", yaml.BaseLoader)))  # noqa: S506

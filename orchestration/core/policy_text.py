@@ -18,7 +18,11 @@ from urllib.parse import unquote, urlsplit
 # Marks the end of a sentence, a line or a block among words.
 STOP = "."
 
-_INLINE = set("a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup u var wbr".split())
+_INLINE = frozenset(
+    """
+    a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup u var wbr
+    """.split()
+)
 _UNSEEN = {"style", "script"}
 _TEXT_ATTRIBUTES = ("alt", "title", "aria-label", "content", "placeholder", "value")
 _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.IGNORECASE)
@@ -27,7 +31,9 @@ _EMOJI = {"💉": " injection ", "💊": " pill "}
 _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
 # s k i n n y, b.o.t.o.x: single letters, each with the same kind of gap
-_LETTER_BY_LETTER = re.compile(r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE)
+_LETTER_BY_LETTER = re.compile(
+    r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE
+)
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
 
 
@@ -186,9 +192,7 @@ def html_parts(html: str) -> HtmlParts:
     parser = _Parts()
     parser.feed(html)
     parser.close()
-    return HtmlParts(
-        "".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes)
-    )
+    return HtmlParts("".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes))
 
 
 def looks_like_html(text: str) -> bool:

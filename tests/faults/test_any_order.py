@@ -57,7 +57,7 @@ WAITS = delivery_audience.Waits(
 TABLES = """
 create table if not exists lake.marts.contacts (
     contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
-    is_addressable boolean);
+    is_addressable boolean, is_professional boolean);
 create table if not exists lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
@@ -203,7 +203,7 @@ class AnyOrder(RuleBasedStateMachine):
         ids = {address: UUID(address_id(address, self.key)) for address in known}
         yes = {address: action == "subscribe" for address, (_, action) in known.items()}
         rows = {
-            "marts.contacts": [[ids[a], a, "Ada", yes[a], "consent", False, yes[a]] for a in known],
+            "marts.contacts": [[ids[a], a, "Ada", yes[a], "consent", False, yes[a], False] for a in known],
             "intermediate.int_consents": [[ids[a], at] for a, (at, _) in known.items()],
             "intermediate.int_signups": [[a, at, action] for a in known for at, action in self.answers[a]],
             "marts.segment_members": [[ids[a], "new_subscribers", "signed up", START] for a in known],
