@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from orchestration.core.policy_text import STOP, placed_words, skeleton, words
+from orchestration.core.policy_text import STOP, folded, placed_words, skeleton, words
 
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
@@ -33,10 +33,6 @@ class Hit:
     end: int
 
 
-def _join(left: str, right: str) -> str:
-    return left + right[1:] if left and right and left[-1] == right[0] else left + right
-
-
 class Spelt:
     """Finds names however they are written: inside longer words, split, in digits, masked ("b*tox").
 
@@ -48,14 +44,17 @@ class Spelt:
     def __init__(self, inside: dict[str, str], alone: dict[str, str]) -> None:
         self._label = {**inside, **alone}
         self._whole: dict[str, str] = {}
+        self._split: dict[str, str] = {}
         self._inside: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self._begun: set[str] = set()
         for name in self._label:
-            key = skeleton("".join(_PLAIN.findall(name.lower())))
+            letters = "".join(_PLAIN.findall(name.lower()))
             for ending in _ENDINGS:
-                self._whole.setdefault(_join(key, skeleton(ending)), name)
-            self._begun.update(key[:length] for length in range(1, len(key)))
+                self._whole.setdefault(skeleton(letters + ending), name)
+                self._split.setdefault(folded(letters + ending), name)
+            self._begun.update(folded(letters)[:length] for length in range(1, len(letters)))
             if name in inside:
+                key = skeleton(letters)
                 self._inside[key[:_INSIDE]].append((key, name))
         self._by_length: dict[int, list[str]] = defaultdict(list)
         for name in self._label:
@@ -69,7 +68,7 @@ class Spelt:
         seen: set[str] = set()
         for view in views:
             found = view.findall(lower)
-            for name, first, last in self._found([skeleton(word) for word in found], found):
+            for name, first, last in self._found(found):
                 if name not in seen:
                     seen.add(name)
                     places = list(view.finditer(lower))
@@ -80,23 +79,27 @@ class Spelt:
                     seen.add(name)
                     yield Hit(self._label[name], name, masked.start(), masked.end())
 
-    def _found(self, keys: Sequence[str], written: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-        begun, whole = self._begun, self._whole
-        for at, key in enumerate(keys):
-            name = self._in_word(key)
-            if name and _is_letters(written[at]):
+    def _found(self, written: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+        """Names, each with its first and last word: within a word, then over several."""
+        begun, split = self._begun, self._split
+        for at, word in enumerate(written):
+            name = self._in_word(word)
+            if name and _is_letters(word):
                 yield name, at, at
-            if key in begun:
-                joined = key
-                for last in range(at + 1, len(keys)):
-                    joined = _join(joined, keys[last])
-                    name = whole.get(joined)
-                    if name and _is_letters("".join(written[at : last + 1])):
-                        yield name, at, last
-                    if joined not in begun:
-                        break
+            joined = folded(word)
+            if joined not in begun:
+                continue
+            # doubled letters count here: "boot ox-blood" has no botox in it
+            for last in range(at + 1, len(written)):
+                joined += folded(written[last])
+                name = split.get(joined)
+                if name and _is_letters("".join(written[at : last + 1])):
+                    yield name, at, last
+                if joined not in begun:
+                    break
 
-    def _in_word(self, key: str) -> str | None:
+    def _in_word(self, word: str) -> str | None:
+        key = skeleton(word)
         if key in self._whole:
             return self._whole[key]
         for at in range(len(key) - _INSIDE + 1):

@@ -27,6 +27,12 @@ _UNSEEN = {"style", "script"}
 _TEXT_ATTRIBUTES = ("alt", "title", "aria-label", "content", "placeholder", "value")
 _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.IGNORECASE)
 _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
+# shapes that Unicode's table doesn't take for Latin letters, and people do
+_SHAPES = {
+    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "к": "k", "м": "m", "○◯⭕●⚪⚫": "o", "яг": "r", "§": "s", "т†": "t",
+    "иц": "u", "ω": "w", "×✕✖❌": "x", "¥": "y",
+}  # fmt: skip
+_SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
 _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
@@ -59,10 +65,17 @@ def _look(char: str) -> str | None:
         return char
     if char in _EMOJI:
         return _EMOJI[char]
-    name = unicodedata.name(char, "")
-    if named := _LETTER_NAME.search(name):
-        return named[1].lower() if "CAPITAL" not in name else named[1]
-    return next((one for one in _confusable(char) if one.isascii() and one.isalnum()), char)
+    if char.lower() in _SHAPE:
+        return _SHAPE[char.lower()]
+    return _named(char) or next((one for other in _confusable(char) if (one := _named(other))), char)
+
+
+def _named(char: str) -> str | None:
+    """The plain letter or digit that a character is, by itself or by its name: ʙ is LATIN LETTER SMALL CAPITAL B."""
+    if char.isascii():
+        return char if char.isalnum() else None
+    found = _LETTER_NAME.search(unicodedata.name(char, "")) if len(char) == 1 else None
+    return found[1].lower() if found else None
 
 
 def _confusable(char: str) -> list[str]:
@@ -133,10 +146,15 @@ def stem(word: str) -> str:
 
 
 @lru_cache(maxsize=500_000)
+def folded(word: str) -> str:
+    """What stays of a lower-case word when digits are read as letters, l as i, rn as m and vv as w."""
+    return word.translate(_DIGITS).replace("l", "i").replace("rn", "m").replace("vv", "w")
+
+
+@lru_cache(maxsize=500_000)
 def skeleton(word: str) -> str:
-    """What stays of a lower-case word when digits are read as letters, l as i, rn as m, vv as w, and doubled letters as one."""
-    word = word.translate(_DIGITS).replace("l", "i").replace("rn", "m").replace("vv", "w")
-    return re.sub(r"(.)\1+", r"\1", word)
+    """A folded word with doubled letters as one."""
+    return re.sub(r"(.)\1+", r"\1", folded(word))
 
 
 @dataclass(frozen=True)
