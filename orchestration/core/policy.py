@@ -11,14 +11,18 @@ Two audiences: the public, and health professionals whose registration the shop 
 prescription-only medicines may be named (Human Medicines Regulations 2012 reg. 284 is of the public), with what reg. 294 wants.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from orchestration.core.policy_match import Worded
+from orchestration.core.policy_match import Hit, Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
 from orchestration.core.policy_text import address_text, addresses_in, html_parts, looks_like_html, readable, words
 
+_FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
+_FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)
+_LIST = 80  # characters that a list of what is not in it may take
 _AROUND = 50  # characters of an excerpt on either side
 
 
@@ -82,9 +86,16 @@ def check_text(text: str, place: str = "text", audience: Audience = "public", ki
     look = matchers(audience, kind)
     found: dict[tuple[str, str], Finding] = {}
     for hit in [*look.spelt.hits(clean), *look.worded.hits(clean)]:
+        if hit.found in rules()[hit.label].may_be_absent and _is_absent(clean, hit):
+            continue
         excerpt = " ".join(clean[max(0, hit.start - _AROUND) : hit.end + _AROUND].split())
         found.setdefault((hit.label, hit.found), Finding(hit.label, place, hit.found, excerpt))
     return list(found.values())
+
+
+def _is_absent(clean: str, hit: Hit) -> bool:
+    """Whether a name stands there as what is not in it: "hydroquinone-free", "free from parabens and hydroquinone"."""
+    return bool(_FREE_AFTER.match(clean, hit.end) or _FREE_BEFORE.search(clean, max(0, hit.start - _LIST), hit.start))
 
 
 def check_address(address: str, place: str = "link", audience: Audience = "public") -> list[Finding]:
@@ -98,9 +109,15 @@ def check_image(address: str, alternative: str, place: str = "image", audience: 
     return name + check_text(alternative, f"{place}, alternative text", audience, "image")
 
 
-def check_data(value: str, place: str = "data") -> list[Finding]:
-    """What a title, tag, field or name that Mailchimp keeps tells of a person's health (UK GDPR art. 9)."""
-    return check_text(value.replace("_", " "), place, "public", "data")
+def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]:
+    """What a title, tag or member field that Mailchimp keeps, or the field's name, tells of a person's health (UK GDPR art. 9)."""
+    merge_tag = _merge_tags(value, place)
+    return merge_tag + check_text(f"{name}\n\n{value}".replace("_", " "), place, "public", "data")
+
+
+def _merge_tags(value: str, place: str) -> list[Finding]:
+    has_one = any(mark in text for text in (value, unquote(value)) for mark in ("*|", "|*"))
+    return [Finding("merge_tag", place, "*|")] if has_one else []
 
 
 def check_html(html: str, place: str = "HTML part", audience: Audience = "public") -> list[Finding]:
@@ -123,8 +140,7 @@ def check_catalogue(fields: Mapping[str, str], audience: Audience = "public") ->
     """
     found: list[Finding] = []
     for name, value in fields.items():
-        if any(mark in text for text in (value, unquote(value)) for mark in ("*|", "|*")):
-            found.append(Finding("merge_tag", name, "*|"))
+        found += _merge_tags(value, name)
         if name == "url":
             found += check_address(value, name, audience)
         elif looks_like_html(value):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from orchestration.core.policy_text import STOP, folded, placed_words, skeleton, words
+from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, skeleton, words
 
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
@@ -19,6 +19,7 @@ _HAS_SYMBOL = re.compile(r"[a-z0-9][@$!|+€][a-z0-9]|[@$€][a-z]")
 _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
 _NUMBERS = frozenset("one two three four five six seven eight nine ten few couple handful dozen".split())
+_ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
 NUMBER = "<n>"
 _ENDS = ""  # where a wording ends in the tree of all of them
 
@@ -62,21 +63,17 @@ class Spelt:
         self._in_word = lru_cache(maxsize=500_000)(self._in_word)
 
     def hits(self, clean: str) -> Iterator[Hit]:
-        """Every name in a readable text, once each."""
+        """Every name in a readable text, wherever it stands; one that is written in two ways at once may come twice."""
         lower = clean.lower()
         views = [_PLAIN] + ([_SYMBOLS] if _HAS_SYMBOL.search(lower) else [])
-        seen: set[str] = set()
         for view in views:
-            found = view.findall(lower)
-            for name, first, last in self._found(found):
-                if name not in seen:
-                    seen.add(name)
-                    places = list(view.finditer(lower))
-                    yield Hit(self._label[name], name, places[first].start(), places[last].end())
+            places = None
+            for name, first, last in self._found(view.findall(lower)):
+                places = places or list(view.finditer(lower))
+                yield Hit(self._label[name], name, places[first].start(), places[last].end())
         for masked in _MASKED.finditer(lower):
             for name in self._by_length.get(len(masked[0]), ()):
-                if name not in seen and _could_be(masked[0], name):
-                    seen.add(name)
+                if _could_be(masked[0], name):
                     yield Hit(self._label[name], name, masked.start(), masked.end())
 
     def _found(self, written: Sequence[str]) -> Iterator[tuple[str, int, int]]:
@@ -168,7 +165,7 @@ class Worded:
             if found:
                 placed = placed or placed_words(clean)
                 start, end = found
-                told = " ".join(word for word in text[start:end] if word != STOP)
+                told = " ".join(word for word in text[start:end] if word not in (STOP, BREAK))
                 yield Hit(pattern.label, told, placed[start].start, placed[end - 1].end)
 
     def _spans(self, text: list[str]) -> dict[tuple[int, str], list[_Span]]:
@@ -180,6 +177,8 @@ class Worded:
                 continue
             reached = [tree]
             for end in range(at, len(text)):
+                if text[end] == BREAK:
+                    continue
                 reached = _step(reached, text[end])
                 if not reached:
                     break
@@ -197,7 +196,7 @@ def _step(nodes: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
 
 
 def _is_number(word: str) -> bool:
-    return word.isdigit() or word in _NUMBERS
+    return word.isdigit() or word in _NUMBERS or _ORDINAL.fullmatch(word) is not None
 
 
 def _first(pattern: Near, spans: dict, number: int, text: list[str]) -> _Span | None:
@@ -234,5 +233,5 @@ def _counts(pattern: Near, span: _Span, exceptions: dict[str, list[_Span]], text
 def _close(text: list[str], start: int, end: int, within: int, *, across: bool = False) -> bool:
     between = text[start:end]
     if across:
-        return len(between) - between.count(STOP) <= within
-    return len(between) <= within and STOP not in between
+        return len(between) - between.count(STOP) - between.count(BREAK) <= within
+    return len(between) <= within and STOP not in between and BREAK not in between

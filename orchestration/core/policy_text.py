@@ -15,8 +15,9 @@ from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
-# Marks the end of a sentence, a line or a block among words.
+# Among words, the end of a sentence, and the end of a line or block, which may cut one in two.
 STOP = "."
+BREAK = "/"
 
 _INLINE = frozenset(
     """
@@ -40,6 +41,7 @@ _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?:
 _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE
 )
+_MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
 
 
@@ -106,7 +108,7 @@ def _run_together(spaced: re.Match) -> str:
 
 @dataclass(frozen=True)
 class Word:
-    """A word, or STOP. `start` and `end` are its place in the readable text."""
+    """A word, STOP or BREAK. `start` and `end` are its place in the readable text."""
 
     text: str
     start: int
@@ -114,7 +116,7 @@ class Word:
 
 
 def words(clean: str) -> list[str]:
-    """The words of a readable text, lower-case, without their endings, with STOP between sentences and blocks."""
+    """The words of a readable text, lower-case, without their endings, with STOP and BREAK between sentences and blocks."""
     return [_word(found) for found in _WORD.findall(clean.lower())]
 
 
@@ -125,22 +127,26 @@ def placed_words(clean: str) -> list[Word]:
 
 @lru_cache(maxsize=500_000)
 def _word(found: str) -> str:
-    if found[0] in ".!?;:\n":
+    if found[0] in ".!?;:":
         return STOP
+    if found[0] == "\n":
+        return BREAK
     found = re.sub(r"['’]s$", "", found).replace("'", "").replace("’", "")
     digits = sum(char.isdigit() for char in found)
-    if 0 < digits < len(found) - digits:
+    if 0 < digits < len(found) - digits and not _MEASURE.fullmatch(found):
         found = found.translate(_DIGITS)
     return stem(found)
 
 
 def stem(word: str) -> str:
     """A word without the ending of its plural: "injections" and "injection", "cures" and "cure" are one."""
+    if word.endswith("s") and word[:-1].isdigit():
+        return word[:-1]
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+    if word.endswith(("sses", "shes", "ches", "xes")):
         return word[:-2]
     return word[:-1]
 
@@ -167,6 +173,10 @@ class HtmlParts:
     attributes: tuple[str, ...]
 
 
+def _gap(tag: str) -> str:
+    return "" if tag in _INLINE else "\n" if tag == "br" else "\n\n"
+
+
 class _Parts(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -179,8 +189,7 @@ class _Parts(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         self.unseen += tag in _UNSEEN
-        if tag not in _INLINE:
-            self.text.append("\n\n")
+        self.text.append(_gap(tag))
         self.links += [found[name] for name in ("href", "action") if found.get(name)]
         images = [found[name] for name in ("src", "srcset", "background", "poster") if found.get(name)]
         images += re.findall(r"url\(\s*['\"]?([^'\")]+)", found.get("style", ""))
@@ -189,8 +198,7 @@ class _Parts(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self.unseen = max(0, self.unseen - (tag in _UNSEEN))
-        if tag not in _INLINE:
-            self.text.append("\n\n")
+        self.text.append(_gap(tag))
 
     def handle_data(self, data: str) -> None:
         if not self.unseen:
