@@ -15,7 +15,7 @@ from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, sk
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
 _SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+")
-_HAS_SYMBOL = re.compile(r"[a-z0-9][@$!|+€][a-z0-9]|[@$€][a-z]")
+_HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z]")
 _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
 _NUMBERS = frozenset("one two three four five six seven eight nine ten few couple handful dozen".split())
@@ -53,7 +53,8 @@ class Spelt:
             for ending in _ENDINGS:
                 self._whole.setdefault(skeleton(letters + ending), name)
                 self._split.setdefault(folded(letters + ending), name)
-            self._begun.update(folded(letters)[:length] for length in range(1, len(letters)))
+            whole = folded(letters)
+            self._begun.update(whole[:length] for length in range(1, len(whole)))
             if name in inside:
                 key = skeleton(letters)
                 self._inside[key[:_INSIDE]].append((key, name))
@@ -120,13 +121,14 @@ def _could_be(masked: str, name: str) -> bool:
 class Near:
     """Wordings that stand together: one of `say`, and where `near` is given one of those within so many words of it.
 
-    Without `across`, no sentence ends between the two. A hit doesn't count `unless_after` one of those wordings at most so many
+    `also` is a third, as near to either. Without `across`, no sentence ends between the two. A hit doesn't count `unless_after` one of those wordings at most so many
     words before it in its sentence, `unless_before` one after it, `unless_near` one on either side, whatever is between.
     """
 
     label: str
     say: tuple[tuple[str, ...], ...]
     near: tuple[tuple[str, ...], ...] = ()
+    also: tuple[tuple[str, ...], ...] = ()
     within: int = 0
     in_order: bool = False
     across: bool = False
@@ -148,7 +150,7 @@ class Worded:
         self._patterns = list(patterns)
         self._tree: dict[str, Any] = {}
         for number, pattern in enumerate(self._patterns):
-            for role in ("say", "near", "unless_after", "unless_before", "unless_near"):
+            for role in ("say", "near", "also", "unless_after", "unless_before", "unless_near"):
                 for wording in getattr(pattern, role):
                     node = self._tree
                     for word in wording:
@@ -215,7 +217,9 @@ def _first(pattern: Near, spans: dict, number: int, text: list[str]) -> _Span | 
             if pattern.in_order and first is not one:
                 continue
             if first[1] <= second[0] and _close(text, first[1], second[0], pattern.within, across=pattern.across):
-                return first[0], second[1]
+                around = range(first[0] - pattern.within, second[1] + pattern.within)
+                if not pattern.also or any(start in around for start, _ in spans[number, "also"]):
+                    return first[0], second[1]
     return None
 
 

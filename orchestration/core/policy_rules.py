@@ -30,6 +30,7 @@ class Pattern(_Strict):
 
     say: str
     near: str | None = None
+    also: str | None = None
     within: int = 0
     in_order: bool = False
     across: bool = False
@@ -113,6 +114,7 @@ def _near(rule: Rule, entry: str | Pattern) -> Near:
         label=rule.rule,
         say=_tuple(entry.say),
         near=_tuple(entry.near) if entry.near else (),
+        also=_tuple(entry.also) if entry.also else (),
         within=entry.within,
         in_order=entry.in_order,
         across=entry.across,

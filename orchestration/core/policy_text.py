@@ -30,7 +30,7 @@ _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.
 _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
 # shapes that Unicode's table doesn't take for Latin letters, and people do
 _SHAPES = {
-    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "к": "k", "м": "m", "○◯⭕●⚪⚫": "o", "яг": "r", "§": "s", "т†": "t",
+    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "кκ": "k", "м": "m", "○◯⭕●⚪⚫": "o", "яг": "r", "§": "s", "т†": "t",
     "иц": "u", "ω": "w", "×✕✖❌": "x", "¥": "y",
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
@@ -42,7 +42,9 @@ _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE
 )
 _MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
+_DOUBLED = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
+_LETTERS = {**_DIGITS, ord("l"): "i"}
 
 
 class _LookAlikes(dict):
@@ -96,7 +98,8 @@ def readable(text: str) -> str:
         text = unescape(text)
     text = _MERGE_TAG.sub(" ", _MERGE_BLOCK.sub("\n\n", text))
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).translate(_LOOK_ALIKES)
+        # twice: some look-alikes (ϲ) lose their shape when they are taken apart, others (ﬁ) get theirs
+        text = unicodedata.normalize("NFKD", text.translate(_LOOK_ALIKES)).translate(_LOOK_ALIKES)
     return _LETTER_BY_LETTER.sub(_run_together, text.replace("\r", "\n"))
 
 
@@ -153,14 +156,14 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=500_000)
 def folded(word: str) -> str:
-    """What stays of a lower-case word when digits are read as letters, l as i, rn as m and vv as w."""
-    return word.translate(_DIGITS).replace("l", "i").replace("rn", "m").replace("vv", "w")
+    """What stays of a lower-case word when digits are read as letters, l as i, m as rn and w as vv."""
+    return word.translate(_LETTERS).replace("m", "rn").replace("w", "vv")
 
 
 @lru_cache(maxsize=500_000)
 def skeleton(word: str) -> str:
     """A folded word with doubled letters as one."""
-    return re.sub(r"(.)\1+", r"\1", folded(word))
+    return _DOUBLED.sub(r"\1", folded(_DOUBLED.sub(r"\1", word.translate(_LETTERS))))
 
 
 @dataclass(frozen=True)
@@ -215,10 +218,18 @@ class _Parts(HTMLParser):
 
 def html_parts(html: str) -> HtmlParts:
     """The parts of an HTML text. Inline tags leave no gap ("b<b>ot</b>ox" is one word), all others do."""
+    try:
+        parser = _parsed(html)
+    except AssertionError:  # a declaration that is none, such as "<![if"
+        parser = _parsed(re.sub(r"<!(?!--)", "&lt;!", html))
+    return HtmlParts("".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes))
+
+
+def _parsed(html: str) -> _Parts:
     parser = _Parts()
     parser.feed(html)
     parser.close()
-    return HtmlParts("".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes))
+    return parser
 
 
 def looks_like_html(text: str) -> bool:
