@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestration.core.policy import Finding, check_address, check_catalogue, check_data, check_html, check_image, check_text
+from orchestration.core.policy import (
+    Finding,
+    check_address,
+    check_catalogue,
+    check_data,
+    check_html,
+    check_image,
+    check_text,
+)
 
 LEAST = 0.99  # right each way
 AUDIENCE = {"public": "public", "professional": "professionals"}
