@@ -17,7 +17,7 @@ from typing import Any
 from orchestration.core.audience import LONDON
 from orchestration.core.errors import BuildFailed, PennypostError
 from orchestration.resources.policy_checks import check_what_is_new
-from orchestration.resources.unfinished import take_back
+from orchestration.resources.unfinished import begin, take_back
 from orchestration.resources.warehouse import Build, Warehouse, last_build
 from orchestration.settings import PROJECT_DIR, Settings
 
@@ -73,6 +73,7 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
             # what may be recommended is known before the models are made from it, under the same lock
             if check_what_is_new(con, as_of):
                 build_vars["related_due"] = True
+            begin(con, build_vars["build_no"])
         nodes = _dbt(settings, ["build", "--exclude-resource-type", "unit_test"], build_vars)
         with warehouse.writer() as con:
             recorded = warehouse.record_build(
