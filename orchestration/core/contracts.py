@@ -111,7 +111,7 @@ ORDERS = Source(
     addresses=(("email", "address_id"),),
 )
 
-# is_professional: the shop has checked their registration as a health professional. A form that anybody can fill in must not say so.
+# is_professional: the shop has checked their registration as a health professional. A public form must not say so.
 SIGNUPS = Source(
     "signups",
     (

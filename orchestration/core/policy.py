@@ -110,7 +110,7 @@ def check_image(address: str, alternative: str, place: str = "image", audience: 
 
 
 def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]:
-    """What a title, tag or member field that Mailchimp keeps, or the field's name, tells of a person's health (UK GDPR art. 9)."""
+    """What a title, tag or member field of Mailchimp's, or the field's name, tells of a person's health (UK GDPR art. 9)."""
     merge_tag = _merge_tags(value, place)
     return merge_tag + check_text(f"{name}\n\n{value}".replace("_", " "), place, "public", "data")
 

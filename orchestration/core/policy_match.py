@@ -121,8 +121,9 @@ def _could_be(masked: str, name: str) -> bool:
 class Near:
     """Wordings that stand together: one of `say`, and where `near` is given one of those within so many words of it.
 
-    `also` is a third, as near to either. Without `across`, no sentence ends between the two. A hit doesn't count `unless_after` one of those wordings at most so many
-    words before it in its sentence, `unless_before` one after it, `unless_near` one on either side, whatever is between.
+    `also` is a third, as near to either. Without `across`, no sentence ends between the two. A hit doesn't count `unless_after`
+    one of those wordings at most so many words before it in its sentence, `unless_before` one after it, `unless_near` one on
+    either side, whatever is between.
     """
 
     label: str

@@ -30,7 +30,8 @@ _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.
 _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
 # shapes that Unicode's table doesn't take for Latin letters, and people do
 _SHAPES = {
-    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "кκ": "k", "м": "m", "○◯⭕●⚪⚫": "o", "яг": "r", "§": "s", "т†": "t",
+    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "кκ": "k", "м": "m",
+    "○◯●": "o", "\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
     "иц": "u", "ω": "w", "×✕✖❌": "x", "¥": "y",
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}

@@ -1,6 +1,5 @@
 """What the policy check sees through, what it leaves alone, and what it says of a draft."""
 
-import random
 import string
 import unicodedata
 from dataclasses import replace
@@ -39,7 +38,8 @@ INNOCENT = [
 ]
 # made here and not taken from the check's own table
 LOOK_ALIKES = {
-    "a": "аɑ", "b": "Ьᖯ", "c": "сϲ", "d": "ԁ", "e": "еҽ", "g": "ɡ", "h": "һ", "i": "іι", "j": "ј", "k": "κ", "l": "ⅼǀ", "m": "ⅿ", "n": "ո",
+    "a": "аɑ", "b": "Ьᖯ", "c": "сϲ", "d": "ԁ", "e": "еҽ", "g": "ɡ", "h": "һ", "i": "іι", "j": "ј", "k": "κ",
+    "l": "ⅼǀ", "m": "ⅿ", "n": "ո",
     "o": "оοօ", "p": "рρ", "q": "ԛ", "r": "г", "s": "ѕ", "t": "т", "u": "սυ", "v": "ѵν", "w": "ԝ", "x": "хⅹ", "y": "уγ", "z": "ᴢ",
 }  # fmt: skip
 LEET = {"o": "0", "i": "1", "e": "3", "a": "4@", "s": "5$", "t": "7", "b": "8", "l": "1|"}
@@ -109,18 +109,19 @@ WAYS = {
 
 @settings(deadline=None)
 @given(
-    st.sampled_from([name for name in NAMES if " " not in name]), st.sampled_from(sorted(WAYS)), st.integers(0, 10**9)
+    st.sampled_from([name for name in NAMES if " " not in name]),
+    st.sampled_from(sorted(WAYS)),
+    st.randoms(use_true_random=False),
 )
-def test_no_spelling_of_a_name_slips_through(name, way, seed):
-    written = WAYS[way](name, random.Random(seed))
+def test_no_spelling_of_a_name_slips_through(name, way, rng):
+    written = WAYS[way](name, rng)
     text = f"<p>Ask us about {written} today.</p>"
     assert {one.rule for one in check_html(text)} & {"medicine_named", "medicine_unlicensed"}, written
 
 
 @settings(deadline=None)
-@given(st.sampled_from([name for name in NAMES if " " not in name]), st.integers(0, 10**9))
-def test_no_address_hides_a_name(name, seed):
-    rng = random.Random(seed)
+@given(st.sampled_from([name for name in NAMES if " " not in name]), st.randoms(use_true_random=False))
+def test_no_address_hides_a_name(name, rng):
     escaped = "".join(rng.choice([c, f"%{ord(c):02x}", f"%25{ord(c):02X}"]) for c in name)
     inside = f"https://shop.test/r?to={quote(f'https://shop.test/{name}/', safe='')}"
     for address in (
@@ -140,8 +141,8 @@ def test_no_address_hides_a_name(name, seed):
     st.sampled_from(["case", "look-alikes", "hidden characters", "accents", "entities"]),
     st.integers(0, 10**9),
 )
-def test_innocent_text_stays_so_however_it_is_written(text, way, seed):
-    written = WAYS[way](text, random.Random(seed))
+def test_innocent_text_stays_so_however_it_is_written(text, way, rng):
+    written = WAYS[way](text, rng)
     assert check_html(f"<p>{written}</p>") == [], written
 
 
@@ -198,7 +199,10 @@ FINE = Draft(
     text=f"Hello *|FNAME|*\n\n{FOOT}\nUnsubscribe: *|UNSUB|*",
     identity=Identity("Shop Ltd", "123", "1 Row, Town"),
 )
-TERMS = "10% off: enter the code at the checkout within 30 days. Not valid on cosmetic procedures or injectables. Promoter: Shop Ltd."
+TERMS = (
+    "10% off: enter the code at the checkout within 30 days. "
+    "Not valid on cosmetic procedures or injectables. Promoter: Shop Ltd."
+)
 
 
 def findings(**changes):

@@ -1,4 +1,4 @@
-"""The policy check against phrases that were labelled from the rules' sources alone (policy_phrases.yaml). `make check-policy`."""
+"""The policy check against phrases labelled from the rules' sources alone, policy_phrases.yaml. `make check-policy` prints it."""
 
 from collections import Counter
 from pathlib import Path
