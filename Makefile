@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench setup lock
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -46,6 +46,9 @@ test-faults: setup ## Deliveries killed at every point, and every call failing i
 
 test-conformance: setup ## The sandbox and our own calls against Mailchimp's specification, read from SHARED (../shared)
 	$(PY) -m pytest tests/conformance
+
+check-policy: setup ## The rules for emails against labelled phrases: how many are caught, how many let through
+	@$(PY) -m pytest tests/core/test_policy_phrases.py -s
 
 lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .

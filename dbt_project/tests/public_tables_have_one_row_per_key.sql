@@ -24,3 +24,10 @@ select 'campaign_deliveries' as public_table
 from {{ ref("campaign_deliveries") }}
 group by wave_id, contact_id
 having count(*) > 1
+
+union all
+
+select 'barred_content' as public_table
+from {{ ref("barred_content") }}
+group by kind, item_id, rule, place, found
+having count(*) > 1

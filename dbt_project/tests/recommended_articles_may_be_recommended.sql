@@ -1,4 +1,4 @@
--- What a reader is recommended is published, unread, and touches nothing that needs a consent they have not given.
+-- What a reader is recommended is published, allowed in emails, unread, and touches nothing that needs a consent they have not given.
 select
     recommended.contact_id,
     recommended.article_id
@@ -9,6 +9,7 @@ left join {{ ref("int_recent_reads") }} as reads
     on recommended.contact_id = reads.contact_id and recommended.article_id = reads.article_id
 where
     not coalesce(articles.is_published, false)
+    or coalesce(articles.is_barred, true)
     or reads.article_id is not null
     or not coalesce(contacts.has_profiling_consent, false)
     or (articles.has_sensitive_treatment and not contacts.has_health_consent)

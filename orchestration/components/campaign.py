@@ -16,6 +16,7 @@ from pydantic import Field
 
 from orchestration.components.campaign_run import CampaignRun, run_campaign, shown_hash
 from orchestration.components.catalogue import all_campaigns
+from orchestration.components.markdown import markdown_table
 from orchestration.components.planning import Plan
 from orchestration.components.services import Services
 from orchestration.core.audience import DEFERRAL_REASONS, EXCLUSION_REASONS
@@ -141,7 +142,16 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
                 "counts_add_up",
                 asset=keys["audience"],
                 description="Every member of the segment is recipient, holdout, excluded or deferred, each with a reason.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                "may_be_sent",
+                asset=keys["draft"],
+                blocking=True,
+                description=(
+                    "The email, and every page of ours that it links to, keeps the rules of core/policy.yaml. "
+                    "Where it doesn't, nothing is drafted."
+                ),
+            ),
         ],
     )
     def launch_campaign(context: dg.AssetExecutionContext, config: launch) -> Iterator[Any]:
@@ -149,6 +159,9 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
         who = context.run.tags.get("dagster/user") or f"run {context.run.run_id[:8]}"
         outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
         yield from _results(services, keys, outcome)
+        yield _may_be_sent(keys["draft"], outcome)
+        if outcome.blocked is not None:
+            raise outcome.blocked  # the run's error then says what to mend
 
     return launch_campaign
 
@@ -194,6 +207,19 @@ def _counts_add_up(audience: dg.AssetKey, counts: dict[str, Any]) -> dg.AssetChe
         check_name="counts_add_up",
         passed=decided == counts["segment_size"],
         metadata={"segment": counts["segment_size"], "decided": decided},
+    )
+
+
+def _may_be_sent(draft: dg.AssetKey, outcome: CampaignRun) -> dg.AssetCheckResult:
+    found = outcome.blocked.findings if outcome.blocked else []
+    rows = [[one.place, one.what, one.found, one.excerpt, f"{one.rule}: {one.source}", one.mend] for one in found]
+    heads = ["place", "what is wrong", "found", "there", "rule and source", "what to do"]
+    return dg.AssetCheckResult(
+        asset_key=draft,
+        check_name="may_be_sent",
+        passed=not found,
+        description=f"{len(found)} findings; nothing was drafted" if found else "nothing found",
+        metadata={"findings": markdown_table(heads, rows)} if found else {},
     )
 
 

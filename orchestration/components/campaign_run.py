@@ -13,13 +13,14 @@ from typing import Literal
 
 from orchestration.components import delivery
 from orchestration.components.adoption import Adoption
+from orchestration.components.checked_renderer import CheckedRenderer
 from orchestration.components.delivery_audience import Waits
 from orchestration.components.planning import Plan, plan
 from orchestration.components.sending import audience_is_emptied, check_sending, without_fresh_noes
 from orchestration.components.services import Services
 from orchestration.core.audience import is_quiet
-from orchestration.core.campaign import Campaign, Card, Rendered
-from orchestration.core.errors import StaleApproval
+from orchestration.core.campaign import Campaign, Rendered
+from orchestration.core.errors import PolicyBlocked, StaleApproval
 from orchestration.core.wave import Wave
 from orchestration.resources.warehouse import Warehouse
 
@@ -33,8 +34,8 @@ NOT_BEGUN = ("planned", "drafted", "approved")
 
 @dataclass(frozen=True)
 class CampaignRun:
-    """What a launch did: the plan it made (None while a draft waits for approval), the email, the waves it moved,
-    and those of them that an earlier launch had left half done and this one has sent."""
+    """What a launch did: the plan it made (None while a draft waits for approval), the email, the waves it moved, those of them
+    that an earlier launch had left half done and this one has sent, and why an email was not drafted, where it may not go out."""
 
     campaign: str
     action: Action
@@ -42,6 +43,7 @@ class CampaignRun:
     sample: Rendered | None = None
     waves: list[Wave] = field(default_factory=list)
     taken_up: list[Wave] = field(default_factory=list)
+    blocked: PolicyBlocked | None = None
 
     @property
     def sent(self) -> list[Wave]:
@@ -55,7 +57,7 @@ def run_campaign(
     """Launch `campaign`. `approve` is the hash of a draft that may go out; a campaign with automatic approval needs none.
 
     Raises StaleApproval when no draft of the campaign has that hash, SendingStopped when somebody or a breaker stopped all sends,
-    and whatever stopped the wave; launched again, it goes on.
+    and whatever stopped the wave; launched again, it goes on. A wave whose email may not go out stays planned, and is `blocked`.
     """
     if action == "rehearse":
         return _rehearse(services, campaign, who)
@@ -64,15 +66,16 @@ def run_campaign(
     _adopt(services, who)
     if approve is not None:
         _approve(services, campaign, approve, who)
+    launch = _Launch(services, campaign, action, who)
     found = services.ledger.waves(campaign.name, UNFINISHED)
-    moved = [_onward(services, campaign, wave, action, who) for wave in found]
+    moved = [launch.onward(wave) for wave in found]
     taken_up = [
         after
         for before, after in zip(found, moved, strict=True)
         if before.state != "sent" and after.state in ("sent", "settled")
     ]
-    if any(wave.state == "drafted" for wave in moved):
-        return CampaignRun(campaign.name, action, waves=moved, taken_up=taken_up)
+    if launch.blocked or any(wave.state == "drafted" for wave in moved):
+        return CampaignRun(campaign.name, action, waves=moved, taken_up=taken_up, blocked=launch.blocked)
     if action == "send":
         # before anybody's place in the campaign is taken by a wave that can't go out
         check_sending(services.ledger, services.settings.now())
@@ -86,8 +89,10 @@ def run_campaign(
             planned.wave_id, "cancelled", who=who, why="nobody is due", at=services.settings.now()
         )
     else:
-        wave = _onward(services, campaign, services.ledger.wave(planned.wave_id), action, who)
-    return CampaignRun(campaign.name, action, plan=planned, waves=[*moved, wave], taken_up=taken_up)
+        wave = launch.onward(services.ledger.wave(planned.wave_id))
+    return CampaignRun(
+        campaign.name, action, plan=planned, waves=[*moved, wave], taken_up=taken_up, blocked=launch.blocked
+    )
 
 
 def _adopt(services: Services, who: str) -> None:
@@ -105,8 +110,13 @@ def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:
     planned = plan(
         services.settings, services.ledger, services.warehouse, campaign, who=who, why="rehearsal", rehearse=True
     )
-    sample = _sample(services, campaign, planned) if planned.has_recipients else None
-    return CampaignRun(campaign.name, "rehearse", plan=planned, sample=sample)
+    if not planned.has_recipients:
+        return CampaignRun(campaign.name, "rehearse", plan=planned)
+    parts = {"wave_id": "rehearsal", "slots": planned.cards}
+    sample = services.renderer.render(campaign, **parts, as_of=planned.as_of)
+    found = CheckedRenderer(services.renderer, services.warehouse).check(campaign, sample, **parts)
+    blocked = PolicyBlocked(campaign.name, found) if found else None
+    return CampaignRun(campaign.name, "rehearse", plan=planned, sample=sample, blocked=blocked)
 
 
 def _cancel(services: Services, campaign: Campaign, who: str) -> CampaignRun:
@@ -117,11 +127,6 @@ def _cancel(services: Services, campaign: Campaign, who: str) -> CampaignRun:
         for wave in services.ledger.waves(campaign.name, NOT_BEGUN)
     ]
     return CampaignRun(campaign.name, "cancel", waves=waves)
-
-
-def _sample(services: Services, campaign: Campaign, planned: Plan) -> Rendered:
-    slots: list[list[Card]] = planned.cards
-    return services.renderer.render(campaign, wave_id="rehearsal", slots=slots, as_of=planned.as_of)
 
 
 def _approve(services: Services, campaign: Campaign, draft_hash: str, who: str) -> None:
@@ -142,54 +147,58 @@ def shown_hash(wave: Wave) -> str:
     return (wave.draft_hash or "")[:16]
 
 
-def _onward(services: Services, campaign: Campaign, wave: Wave, action: Action, who: str) -> Wave:
-    now = services.settings.now()
-    # What is on its way already is finished at any hour; an approval given at night goes out in the morning.
-    is_night = wave.state in NOT_BEGUN and is_quiet(now, services.settings.quiet_hours)
+class _Launch:
+    """One launch of a campaign, which takes its waves onward."""
 
-    def emails_of(contact_ids: Set[str]) -> dict[str, str]:
-        people = (person for batch in services.ledger.recipients(wave.wave_id, "recipient") for person in batch)
-        return {person.contact_id: person.email or "" for person in people if person.contact_id in contact_ids}
+    def __init__(self, services: Services, campaign: Campaign, action: Action, who: str) -> None:
+        self._services = services
+        self._campaign = campaign
+        self._action = action
+        self._who = who
+        self._renderer = CheckedRenderer(services.renderer, services.warehouse)
+        self.blocked: PolicyBlocked | None = None
 
-    def signed_up(contact_ids: Set[str]) -> dict[str, datetime]:
-        return last_signups(services.warehouse, emails_of(contact_ids))
+    def onward(self, wave: Wave) -> Wave:
+        """Take a wave as far as the launch may. One whose email may not go out stays where it is, and `blocked` says why."""
+        try:
+            return self._onward(wave)
+        except PolicyBlocked as blocked:
+            self.blocked = blocked
+            return self._services.ledger.wave(wave.wave_id)
 
-    if action == "draft" or is_night:
-        if wave.state != "planned":
-            return wave
-        _check_audience(services, who)
-        return delivery.draft(
-            services.settings,
-            services.ledger,
-            services.gateway,
-            services.renderer,
-            campaign,
-            wave.wave_id,
-            who,
-            signed_up=signed_up,
+    def _onward(self, wave: Wave) -> Wave:
+        services, who = self._services, self._who
+        outside = (services.settings, services.ledger, services.gateway, self._renderer)
+        now = services.settings.now()
+        # What is on its way already is finished at any hour; an approval given at night goes out in the morning.
+        is_night = wave.state in NOT_BEGUN and is_quiet(now, services.settings.quiet_hours)
+
+        def emails_of(contact_ids: Set[str]) -> dict[str, str]:
+            people = (person for batch in services.ledger.recipients(wave.wave_id, "recipient") for person in batch)
+            return {person.contact_id: person.email or "" for person in people if person.contact_id in contact_ids}
+
+        def signed_up(contact_ids: Set[str]) -> dict[str, datetime]:
+            return last_signups(services.warehouse, emails_of(contact_ids))
+
+        if self._action == "draft" or is_night:
+            if wave.state != "planned":
+                return wave
+            _check_audience(services, who)
+            return delivery.draft(*outside, self._campaign, wave.wave_id, who, signed_up=signed_up)
+
+        if wave.state in NOT_BEGUN:
+            _check_audience(services, who)
+            check_sending(services.ledger, now)
+
+        def still(contact_ids: Set[str]) -> set[str]:
+            _adopt(services, who)  # another ledger on this audience may have written to them since
+            check_sending(services.ledger, services.settings.now())
+            fine = still_addressable(services.warehouse, emails_of(contact_ids))
+            return without_fresh_noes(services.ledger, services.warehouse, fine)
+
+        return delivery.resume(
+            *outside, self._campaign, wave.wave_id, who, still_addressable=still, signed_up=signed_up
         )
-
-    if wave.state in NOT_BEGUN:
-        _check_audience(services, who)
-        check_sending(services.ledger, now)
-
-    def still(contact_ids: Set[str]) -> set[str]:
-        _adopt(services, who)  # another ledger on this audience may have written to them since
-        check_sending(services.ledger, services.settings.now())
-        fine = still_addressable(services.warehouse, emails_of(contact_ids))
-        return without_fresh_noes(services.ledger, services.warehouse, fine)
-
-    return delivery.resume(
-        services.settings,
-        services.ledger,
-        services.gateway,
-        services.renderer,
-        campaign,
-        wave.wave_id,
-        who,
-        still_addressable=still,
-        signed_up=signed_up,
-    )
 
 
 def last_signups(warehouse: Warehouse, emails: Mapping[str, str]) -> dict[str, datetime]:

@@ -82,6 +82,8 @@ select
         when claims.is_open_here then 'already_sent'
         when claims.entries > 0 and ($reentry_days is null or claims.last_here > $now - to_days($reentry_days))
             then 'already_sent'
+        -- to the public a professionals' email would advertise (Human Medicines Regulations 2012 reg. 284)
+        when $is_for_professionals and not coalesce(contacts.is_professional, false) then 'policy'
     end as why_not,
     case
         when claims.is_open_elsewhere then 'capped'
@@ -233,6 +235,7 @@ def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_a
     return {
         "campaign": campaign.name,
         "segment": campaign.segment,
+        "is_for_professionals": campaign.audience == "professionals",
         "now": now,
         "started_at": started_at,
         "reentry_days": campaign.reentry.after_days,

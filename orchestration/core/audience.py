@@ -20,8 +20,8 @@ EXCLUSION_REASONS = {
     "no_consent": "not subscribed, or on no recorded basis (PECR reg. 22: consent or soft opt-in); unknown means no",
     "entered_before_start": "was in the segment before the campaign was started, and no backlog is sent (DESIGN 6)",
     "already_sent": "has had this campaign, or is about to, and may not re-enter it yet (DESIGN 6)",
+    "policy": "the campaign is for health professionals only, and they are not known as one (CAP code 12.12)",
     "no_content": "fewer articles to read than the campaign's minimum",
-    "policy": "the email may not be shown to this person (CAP code, Human Medicines Regulations 2012 reg. 284)",
 }
 
 # Found only later, from Mailchimp or from fresher data, between planning and sending.

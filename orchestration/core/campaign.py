@@ -49,6 +49,11 @@ class Campaign(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str
     segment: str
+    audience: Literal["public", "professionals"] = Field(
+        "public",
+        description="professionals: only contacts whose registration as a health professional the shop has checked; "
+        "core/policy.py has rules of its own for them",
+    )
     trigger: Trigger
     template: str
     subject: str

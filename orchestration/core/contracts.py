@@ -111,6 +111,7 @@ ORDERS = Source(
     addresses=(("email", "address_id"),),
 )
 
+# is_professional: the shop has checked their registration as a health professional. A public form must not say so.
 SIGNUPS = Source(
     "signups",
     (

@@ -8,7 +8,8 @@
     │   └── BuildFailed        a model or a test of it failed
     ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
     ├── CampaignError          a campaign file can't be understood
-    │   └── RenderError        its template or its content can't be rendered
+    │   ├── RenderError        its template or its content can't be rendered
+    │   └── PolicyBlocked      its email may not go to its audience
     ├── LedgerError
     │   ├── IllegalMove        a wave was told to make a move its state does not allow
     │   ├── AlreadyClaimed     a recipient was claimed by another wave first
@@ -21,6 +22,8 @@
 
 Messages say what was wrong, where, and what to do. They carry contact ids, never addresses.
 """
+
+from collections.abc import Sequence
 
 
 class PennypostError(Exception):
@@ -57,6 +60,19 @@ class CampaignError(PennypostError):
 
 class RenderError(CampaignError):
     """A campaign's template or content can't be rendered."""
+
+
+class PolicyBlocked(CampaignError):
+    """A campaign's email breaks rules of core/policy.py: `findings` say each where, which, on what ground, and what to do."""
+
+    def __init__(self, campaign: str, findings: Sequence[object]) -> None:
+        told = "\n".join(f"- {one}" for one in findings)
+        super().__init__(
+            f"Campaign {campaign}: its email may not go out, and nothing was drafted.\n{told}\n"
+            "Mend that and launch again. Where an article is at fault, cancel the wave (action: cancel) and launch again: "
+            "its readers are then given others."
+        )
+        self.findings = findings
 
 
 class LedgerError(PennypostError):

@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestration.core.audience import LONDON
 from orchestration.core.errors import BuildFailed, PennypostError
+from orchestration.resources.policy_checks import check_what_is_new
 from orchestration.resources.unfinished import begin, take_back
 from orchestration.resources.warehouse import Build, Warehouse, last_build
 from orchestration.settings import PROJECT_DIR, Settings
@@ -69,6 +70,9 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
             last = last_build(con)
             build_vars = _build_vars(con, last, as_of)
             take_back(con, warehouse, last)
+            # what may be recommended is known before the models are made from it, under the same lock
+            if check_what_is_new(con, as_of):
+                build_vars["related_due"] = True
             begin(con, build_vars["build_no"])
         nodes = _dbt(settings, ["build", "--exclude-resource-type", "unit_test"], build_vars)
         with warehouse.writer() as con:

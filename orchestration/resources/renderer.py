@@ -26,6 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from orchestration.core.campaign import Campaign, Card, Rendered
 from orchestration.core.errors import RenderError
+from orchestration.core.policy import Identity
 from orchestration.settings import PROJECT_DIR, Settings
 
 _CODE = re.compile(r"[A-Za-z0-9_-]+")
@@ -50,6 +51,17 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._jinja.filters["tracked"] = _tracked_filter
+
+    @property
+    def identity(self) -> Identity:
+        """Which company sends, by brand.yaml. Raises RenderError where that is left out."""
+        try:
+            company = self._brand["company"]
+            return Identity(company["legal_name"], str(company["number"]), company["registered_office"])
+        except (KeyError, TypeError) as error:
+            raise RenderError(
+                f"{self._dir.name}/brand.yaml: `company` needs legal_name, number and registered_office."
+            ) from error
 
     def render(self, campaign: Campaign, *, wave_id: str, slots: Sequence[Sequence[Card]], as_of: datetime) -> Rendered:
         """The email of one wave, merge tags still in it.

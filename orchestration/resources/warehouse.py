@@ -97,6 +97,17 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("there", "varchar"),
         ("done", "varchar"),
     ],
+    "policy_checks": [
+        ("kind", "varchar"),
+        ("item_id", "varchar"),
+        ("text_hash", "varchar"),
+        ("rules_hash", "varchar"),
+        (
+            "findings",
+            "struct(rule varchar, place varchar, found varchar, excerpt varchar, what varchar, source varchar, mend varchar)[]",
+        ),
+        ("checked_at", "timestamptz"),
+    ],
 }
 
 BUILD_COLUMNS = tuple(name for name, _ in BOOKKEEPING["builds"])

@@ -37,7 +37,7 @@ READERS = ["ann@shop.test", "bob@shop.test", "cat@shop.test"]
 TABLES = """
 create or replace table lake.marts.contacts (
     contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar,
-    is_suppressed boolean, is_addressable boolean);
+    is_suppressed boolean, is_addressable boolean, is_professional boolean);
 create or replace table lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create or replace table lake.marts.segment_history (contact_id uuid, segment varchar);
@@ -71,7 +71,7 @@ class World:
             for address in addresses:
                 contact_id = owners.get(address, self.contact(address))
                 con.execute(
-                    "insert into lake.marts.contacts values (?, ?, 'Ann', true, 'consent', false, true)",
+                    "insert into lake.marts.contacts values (?, ?, 'Ann', true, 'consent', false, true, false)",
                     [contact_id, address],
                 )
                 con.execute(

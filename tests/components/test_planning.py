@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 TABLES = """
 create table if not exists lake.marts.contacts (
     contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar,
-    is_suppressed boolean);
+    is_suppressed boolean, is_professional boolean);
 create table if not exists lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
@@ -48,6 +48,7 @@ class Shop:
             "is_subscribed": True,
             "basis": "consent",
             "is_suppressed": False,
+            "is_professional": False,
             "answered_at": NOW,
         }
         self.people.append((contact_id, segment, entered_at, articles, standard | facts))
@@ -58,7 +59,12 @@ class Shop:
         contacts, consents, members, recommended, articles = [], [], [], [], set()
         for contact_id, segment, entered_at, reading, facts in self.people:
             contacts.append(
-                [contact_id, facts["email"], "Ada", facts["is_subscribed"], facts["basis"], facts["is_suppressed"]]
+                [
+                    contact_id,
+                    facts["email"],
+                    "Ada",
+                    *(facts[name] for name in ("is_subscribed", "basis", "is_suppressed", "is_professional")),
+                ]
             )
             consents.append([contact_id, facts["answered_at"]])
             members.append([contact_id, segment, f"because of e{contact_id.int}", entered_at])

@@ -60,7 +60,7 @@ PAUSES = Pauses(0.01, 0.02, 3)
 TABLES = """
 create table if not exists lake.marts.contacts (
     contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
-    is_addressable boolean);
+    is_addressable boolean, is_professional boolean);
 create table if not exists lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
@@ -240,7 +240,7 @@ class AnyOrder(RuleBasedStateMachine):
         ids = {address: UUID(address_id(address, self.key)) for address in answers}
         yes = {address: given[-1][1] == "subscribe" for address, given in answers.items()}
         rows = {
-            "marts.contacts": [[ids[a], a, "Ada", yes[a], "consent", False, yes[a]] for a in answers],
+            "marts.contacts": [[ids[a], a, "Ada", yes[a], "consent", False, yes[a], False] for a in answers],
             "intermediate.int_consents": [[ids[a], given[-1][0]] for a, given in answers.items()],
             "intermediate.int_signups": [[a, at, action] for a, given in answers.items() for at, action in given],
             "marts.segment_members": [[ids[a], "new_subscribers", "signed up", START] for a in answers],

@@ -9,7 +9,7 @@ from orchestration.defs.ingestion.sensor import decide, landing
 
 MARTS = (
     "contacts orders segment_members segment_history related_articles recommended_articles "
-    "campaign_deliveries campaign_performance reconciliation"
+    "campaign_deliveries campaign_performance reconciliation barred_content"
 ).split()
 CAMPAIGNS = ["free_delivery_thanks", "treatment_reading", "welcome"]
 

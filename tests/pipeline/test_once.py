@@ -43,6 +43,19 @@ def test_what_the_table_says_was_sent_is_in_the_outbox(weeks):
     assert f"{sent.total()} emails sent" in weeks.first.out
 
 
+def test_what_may_not_be_in_an_email_is_told_and_recommended_to_nobody(weeks):
+    """The demo blog's articles on mesotherapy, which names a medicine in its text only, and on Botox."""
+    with weeks.command.warehouse.reader() as con:
+        barred = con.execute("select item_id, place, found, rule from lake.marts.barred_content").fetchall()
+        recommended = con.execute("select distinct article_id from lake.marts.recommended_articles").fetchall()
+    assert ("art-0001", "body", "finasteride", "medicine_named") in barred
+    assert {item_id for item_id, *_ in barred} == {"art-0001", "art-0002"}
+    assert len(recommended) > 10
+    assert not {item_id for item_id, *_ in barred} & {article_id for (article_id,) in recommended}
+    texts = [email["text"].lower() for email in weeks.later.emails]
+    assert not [text for text in texts if "mesotherapy-for-hair-loss" in text or "botox" in text]
+
+
 def test_a_second_run_sends_nothing(weeks):
     assert weeks.again.code == 0
     assert "; 0 emails sent; " in weeks.again.out

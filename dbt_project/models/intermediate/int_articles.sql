@@ -5,6 +5,11 @@ articles as (
     select * from {{ ref("stg_articles") }}
 ),
 
+policy_checks as (
+    select * from {{ ref("stg_policy_checks") }}
+    where kind = 'article'
+),
+
 sensitive as (
     select * from {{ ref("health_sensitive_treatments") }}
 ),
@@ -49,6 +54,9 @@ select
     articles.status = 'publish' as is_published,
     coalesce(by_article.has_open_treatment, false) as has_open_treatment,
     coalesce(by_article.has_sensitive_treatment, false) as has_sensitive_treatment,
+    -- what nobody has looked at is not for the public
+    coalesce(policy_checks.is_barred, true) as is_barred,
     articles.batch_id
 from articles
 left join by_article on articles.article_id = by_article.article_id
+left join policy_checks on articles.article_id = policy_checks.item_id

@@ -42,7 +42,7 @@ consents as (
 
 articles as (
     select * from {{ ref("int_articles") }}
-    where is_published and published_at <= {{ as_of() }}
+    where is_published and not is_barred and published_at <= {{ as_of() }}
 ),
 
 lately_read as (

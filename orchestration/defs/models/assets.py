@@ -8,6 +8,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
+from orchestration.components.markdown import markdown_table
 from orchestration.components.services import Services
 from orchestration.resources import models
 from orchestration.settings import Settings
@@ -30,6 +31,18 @@ class Translator(DagsterDbtTranslator):
 
 
 TRANSLATOR = Translator()
+BARRED = dg.AssetKey(["marts", "barred_content"])
+SHOWN = 200  # rows of a table in an asset's metadata at the most
+
+
+# made by the build itself, first of all and under its lock, so that no text gets past it
+policy_checks = dg.AssetSpec(
+    ["raw", "policy_checks"],
+    deps=[["raw", "articles"], ["raw", "products"]],
+    group_name="ingestion",
+    kinds={"duckdb"},
+    description="What the last check of each article and product against the rules for emails found. The build makes it.",
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,10 @@ def dbt_models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
                     metadata={"seconds": node.seconds},
                 )
         elif (key := TRANSLATOR.get_asset_key(props)) in wanted:
-            yield dg.MaterializeResult(asset_key=key, metadata=_metadata(node, counts.get(tuple(key.path))))
+            metadata = _metadata(node, counts.get(tuple(key.path)))
+            if key == BARRED:
+                metadata |= _barred(services)
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
 def _metadata(node: models.NodeResult, measured: Measured | None) -> dict[str, Any]:
@@ -76,6 +92,18 @@ def _metadata(node: models.NodeResult, measured: Measured | None) -> dict[str, A
         if measured.told_differently is not None:
             found["events told differently"] = measured.told_differently
     return found
+
+
+def _barred(services: Services) -> dict[str, Any]:
+    """What an editor has to mend, as a table."""
+    with services.warehouse.reader() as con:
+        rows = con.execute(
+            "select kind || ' ' || item_id, title, place, what, found, excerpt, rule || ': ' || source, mend "
+            "from lake.marts.barred_content order by kind, item_id, rule, place, found limit ?",
+            [SHOWN],
+        ).fetchall()
+    heads = ["which", "title", "place", "what is wrong", "found", "there", "rule and source", "what to do"]
+    return {"barred from emails": markdown_table(heads, rows)} if rows else {}
 
 
 def _measured(services: Services) -> dict[tuple[str, str], Measured]:

@@ -1,0 +1,170 @@
+"""The rules of policy.yaml, read once and expanded into what core/policy_match.py looks for."""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestration.core.policy_match import NUMBER, Near, Spelt, Worded
+from orchestration.core.policy_text import words
+
+Audience = Literal["public", "professionals"]
+Place = Literal["text", "link", "image", "data"]
+_FOLDER = Path(__file__).parent
+_Exception = tuple[str | list[str], int]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pattern(_Strict):
+    """An entry of `worded` that is more than a wording."""
+
+    say: str
+    near: str | None = None
+    also: str | None = None
+    within: int = 0
+    in_order: bool = False
+    across: bool = False
+
+
+class Rule(_Strict):
+    """One rule, as policy.yaml tells it; the keys are explained there."""
+
+    rule: str
+    what: str
+    source: str
+    mend: str
+    audiences: tuple[Audience, ...] = ("public", "professionals")
+    places: tuple[Place, ...] = ("text", "link", "image")
+    spelt: list[str] = Field(default_factory=list)
+    spelt_alone: list[str] = Field(default_factory=list)
+    may_be_absent: list[str] = Field(default_factory=list)
+    worded: list[str | Pattern] = Field(default_factory=list)
+    unless_after: _Exception | None = None
+    unless_before: _Exception | None = None
+    unless_near: _Exception | None = None
+    when: list[str] = Field(default_factory=list)
+    needs: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class _File(_Strict):
+    words: dict[str, list[str]]
+    rules: list[Rule]
+
+
+@dataclass(frozen=True)
+class Matchers:
+    """What looks for the rules of one audience and one kind of place."""
+
+    spelt: Spelt
+    worded: Worded
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Every rule by its name, in the order of the file."""
+    return {rule.rule: rule for rule in _file().rules}
+
+
+@cache
+def rules_hash() -> str:
+    """Changes with the rules, and with how they are looked for: what was checked under another is checked again."""
+    files = sorted(path for path in _FOLDER.glob("policy*") if path.is_file())
+    return hashlib.sha256(b"\x1f".join(path.read_bytes() for path in files)).hexdigest()
+
+
+@cache
+def matchers(audience: Audience, place: Place) -> Matchers:
+    """What looks for the rules that hold for this audience at this place. A hit's label is the rule's name."""
+    held = [rule for rule in rules().values() if audience in rule.audiences and place in rule.places]
+    inside = {name: rule.rule for rule in held for wording in rule.spelt for name in _names(wording)}
+    alone = {name: rule.rule for rule in held for wording in rule.spelt_alone for name in _names(wording)}
+    return Matchers(Spelt(inside, alone), Worded(_near(rule, entry) for rule in held for entry in rule.worded))
+
+
+@cache
+def finder(*wordings: str) -> Worded:
+    """What looks for any of these wordings."""
+    return Worded([Near("found", tuple(expanded(wordings)))])
+
+
+def expanded(wordings: Any) -> Iterator[tuple[str, ...]]:
+    """Each way to say these wordings, as words without their endings."""
+    for wording in wordings:
+        yield from _ways(wording)
+
+
+def _names(wording: str) -> list[str]:
+    return [" ".join(way.split()) for way in _spelled_out(wording)]
+
+
+def _near(rule: Rule, entry: str | Pattern) -> Near:
+    entry = Pattern(say=entry) if isinstance(entry, str) else entry
+    after, before, around = (_exception(one) for one in (rule.unless_after, rule.unless_before, rule.unless_near))
+    return Near(
+        label=rule.rule,
+        say=_tuple(entry.say),
+        near=_tuple(entry.near) if entry.near else (),
+        also=_tuple(entry.also) if entry.also else (),
+        within=entry.within,
+        in_order=entry.in_order,
+        across=entry.across,
+        unless_after=after[0],
+        after=after[1],
+        unless_before=before[0],
+        before=before[1],
+        unless_near=around[0],
+        around=around[1],
+    )
+
+
+def _exception(given: _Exception | None) -> tuple[tuple[tuple[str, ...], ...], int]:
+    if given is None:
+        return (), 0
+    wordings, within = given
+    return tuple(
+        itertools.chain.from_iterable(_tuple(one) for one in ([wordings] if isinstance(wordings, str) else wordings))
+    ), within
+
+
+def _tuple(wording: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(dict.fromkeys(_ways(wording)))
+
+
+def _ways(wording: str) -> Iterator[tuple[str, ...]]:
+    """A wording, or a list of them in [brackets], with groups and @lists spelled out."""
+    if wording.startswith("["):
+        for one in wording[1:-1].split(","):
+            yield from _ways(one.strip())
+        return
+    for way in _spelled_out(wording):
+        said = tuple(itertools.chain.from_iterable([part] if part == NUMBER else words(part) for part in way.split()))
+        if said:
+            yield said
+
+
+def _spelled_out(wording: str) -> Iterator[str]:
+    if listed := re.search(r"@(\w+)", wording):
+        for one in _file().words[listed[1]]:
+            yield from _spelled_out(wording[: listed.start()] + one + wording[listed.end() :])
+    elif group := re.search(r"\(([^()]*)\)", wording):
+        for one in group[1].split("|"):
+            yield from _spelled_out(wording[: group.start()] + one + wording[group.end() :])
+    else:
+        yield wording
+
+
+@cache
+def _file() -> _File:
+    # without types: "no" is a word here
+    text = (_FOLDER / "policy.yaml").read_text(encoding="utf-8")
+    return _File.model_validate(yaml.load(text, getattr(yaml, "CBaseLoader", yaml.BaseLoader)))  # noqa: S506

@@ -1,0 +1,272 @@
+"""Seeing through how a text is written: what a reader would read, as plain words.
+
+    HTML ── tags out, text joined ──► text ── hidden characters out, look-alikes in ──► readable() ──► words(), skeleton()
+
+`readable` is still a text that an editor recognises, and what findings quote. `words` are its lower-case words. A `skeleton` is a
+word as far as it can be told apart once digits stand for letters and letters are doubled: "B0t0xx" and "botox" have the same.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from html import unescape
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+# Among words, the end of a sentence, and the end of a line or block, which may cut one in two.
+STOP = "."
+BREAK = "/"
+
+_INLINE = frozenset(
+    """
+    a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup u var wbr
+    """.split()
+)
+_UNSEEN = {"style", "script"}
+_TEXT_ATTRIBUTES = ("alt", "title", "aria-label", "content", "placeholder", "value")
+_MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.IGNORECASE)
+_MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
+# shapes that Unicode's table doesn't take for Latin letters, and people do
+_SHAPES = {
+    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "кκ": "k", "м": "m",
+    "○◯●": "o", "\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
+    "иц": "u", "ω": "w", "×✕✖❌": "x", "¥": "y",
+}  # fmt: skip
+_SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
+_EMOJI = {"💉": " injection ", "💊": " pill "}
+_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
+_LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
+# s k i n n y, b.o.t.o.x: single letters, each with the same kind of gap
+_LETTER_BY_LETTER = re.compile(
+    r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE
+)
+_MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
+_DOUBLED = re.compile(r"(.)\1+")
+_DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
+_LETTERS = {**_DIGITS, ord("l"): "i"}
+
+
+class _LookAlikes(dict):
+    """For str.translate: what each character looks like, worked out when it is first met.
+
+    Hidden characters and accents go. Look-alikes come from Unicode's own table (UTS 39, confusables.txt) and, for stylised
+    letters that it leaves out, from the characters' names.
+    """
+
+    def __missing__(self, point: int) -> str | int | None:
+        self[point] = seen = point if point < 128 else _look(chr(point))
+        return seen
+
+
+def _look(char: str) -> str | None:
+    kind = unicodedata.category(char)
+    if kind in ("Mn", "Me", "Cf", "Cn", "Cc", "Co") or char in "\u115f\u1160\u3164\uffa0":
+        return "\n" if char == "\x85" else None
+    if kind in ("Zs", "Zl", "Zp"):
+        return " " if kind == "Zs" else "\n"
+    if char in "£€’":
+        return char
+    if char in _EMOJI:
+        return _EMOJI[char]
+    if char.lower() in _SHAPE:
+        return _SHAPE[char.lower()]
+    return _named(char) or next((one for other in _confusable(char) if (one := _named(other))), char)
+
+
+def _named(char: str) -> str | None:
+    """The plain letter or digit that a character is, by itself or by its name: ʙ is LATIN LETTER SMALL CAPITAL B."""
+    if char.isascii():
+        return char if char.isalnum() else None
+    found = _LETTER_NAME.search(unicodedata.name(char, "")) if len(char) == 1 else None
+    return found[1].lower() if found else None
+
+
+def _confusable(char: str) -> list[str]:
+    # 0.2 s to load, and only for what is not plain text
+    from confusable_homoglyphs.confusables import confusables_data
+
+    return [other["c"] for other in confusables_data.get(char, [])]
+
+
+_LOOK_ALIKES = _LookAlikes()
+
+
+def readable(text: str) -> str:
+    """`text` as a person reads it, in plain letters: entities resolved, hidden characters and merge tags out, look-alikes in."""
+    for _ in range(2):  # what was escaped twice is shown once by some clients
+        text = unescape(text)
+    text = _MERGE_TAG.sub(" ", _MERGE_BLOCK.sub("\n\n", text))
+    if not text.isascii():
+        # twice: some look-alikes (ϲ) lose their shape when they are taken apart, others (ﬁ) get theirs
+        text = unicodedata.normalize("NFKD", text.translate(_LOOK_ALIKES)).translate(_LOOK_ALIKES)
+    return _LETTER_BY_LETTER.sub(_run_together, text.replace("\r", "\n"))
+
+
+def _run_together(spaced: re.Match) -> str:
+    letters = re.sub(r"[^a-zA-Z0-9]", "", spaced[0])
+    # "10 1 2 3" is a row of numbers, and letters without gaps are a word already
+    return letters if sum(char.isalpha() for char in letters) * 2 > len(letters) else spaced[0]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, STOP or BREAK. `start` and `end` are its place in the readable text."""
+
+    text: str
+    start: int
+    end: int
+
+
+def words(clean: str) -> list[str]:
+    """The words of a readable text, lower-case, without their endings, with STOP and BREAK between sentences and blocks."""
+    return [_word(found) for found in _WORD.findall(clean.lower())]
+
+
+def placed_words(clean: str) -> list[Word]:
+    """The same words as `words`, each with its place."""
+    return [Word(_word(found[0]), found.start(), found.end()) for found in _WORD.finditer(clean.lower())]
+
+
+@lru_cache(maxsize=500_000)
+def _word(found: str) -> str:
+    if found[0] in ".!?;:":
+        return STOP
+    if found[0] == "\n":
+        return BREAK
+    found = re.sub(r"['’]s$", "", found).replace("'", "").replace("’", "")
+    digits = sum(char.isdigit() for char in found)
+    if 0 < digits < len(found) - digits and not _MEASURE.fullmatch(found):
+        found = found.translate(_DIGITS)
+    return stem(found)
+
+
+def stem(word: str) -> str:
+    """A word without the ending of its plural: "injections" and "injection", "cures" and "cure" are one."""
+    if word.endswith("s") and word[:-1].isdigit():
+        return word[:-1]
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    return word[:-1]
+
+
+@lru_cache(maxsize=500_000)
+def folded(word: str) -> str:
+    """What stays of a lower-case word when digits are read as letters, l as i, m as rn and w as vv."""
+    return word.translate(_LETTERS).replace("m", "rn").replace("w", "vv")
+
+
+@lru_cache(maxsize=500_000)
+def skeleton(word: str) -> str:
+    """A folded word with doubled letters as one."""
+    return _DOUBLED.sub(r"\1", folded(_DOUBLED.sub(r"\1", word.translate(_LETTERS))))
+
+
+@dataclass(frozen=True)
+class HtmlParts:
+    """What a reader, or a machine, sees of an HTML part: its text, its links, its images, and the texts of attributes."""
+
+    text: str
+    links: tuple[str, ...]
+    images: tuple[tuple[str, str], ...]  # address, alternative text
+    attributes: tuple[str, ...]
+
+
+def _gap(tag: str) -> str:
+    return "" if tag in _INLINE else "\n" if tag == "br" else "\n\n"
+
+
+class _Parts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.links: list[str] = []
+        self.images: list[tuple[str, str]] = []
+        self.attributes: list[str] = []
+        self.unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.unseen += tag in _UNSEEN
+        self.text.append(_gap(tag))
+        self.links += [found[name] for name in ("href", "action") if found.get(name)]
+        images = [found[name] for name in ("src", "srcset", "background", "poster") if found.get(name)]
+        images += re.findall(r"url\(\s*['\"]?([^'\")]+)", found.get("style", ""))
+        self.images += [(address, found.get("alt", "")) for address in images]
+        self.attributes += [found[name] for name in _TEXT_ATTRIBUTES if found.get(name)]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.unseen = max(0, self.unseen - (tag in _UNSEEN))
+        self.text.append(_gap(tag))
+
+    def handle_data(self, data: str) -> None:
+        if not self.unseen:
+            self.text.append(re.sub(r"\s+", " ", data))
+
+    def handle_comment(self, data: str) -> None:
+        # Outlook shows what others take for a comment
+        if data.lstrip().lower().startswith("[if"):
+            inner = html_parts(data[data.find(">") + 1 : data.rfind("<!")])
+            self.text.append(inner.text)
+            self.links += inner.links
+            self.images += inner.images
+
+
+def html_parts(html: str) -> HtmlParts:
+    """The parts of an HTML text. Inline tags leave no gap ("b<b>ot</b>ox" is one word), all others do."""
+    try:
+        parser = _parsed(html)
+    except AssertionError:  # a declaration that is none, such as "<![if"
+        parser = _parsed(re.sub(r"<!(?!--)", "&lt;!", html))
+    return HtmlParts("".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes))
+
+
+def _parsed(html: str) -> _Parts:
+    parser = _Parts()
+    parser.feed(html)
+    parser.close()
+    return parser
+
+
+def looks_like_html(text: str) -> bool:
+    return re.search(r"<[a-zA-Z/!]", text) is not None
+
+
+def visible(text: str) -> str:
+    """The text of a catalogue field, which may be HTML."""
+    return html_parts(text).text if looks_like_html(text) else text
+
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
+
+
+def addresses_in(text: str) -> Iterator[str]:
+    """The web addresses that stand in a plain text."""
+    for found in _ADDRESS.finditer(text):
+        yield found[0].rstrip(".,;:!?")
+
+
+@cache
+def _punycode(label: str) -> str:
+    try:
+        return label.encode("ascii").decode("idna")
+    except UnicodeError:
+        return label
+
+
+def address_text(address: str) -> str:
+    """What an address says, as text: percent-encoding undone as often as it was done, a host's look-alike letters shown."""
+    for _ in range(3):
+        address = unquote(unescape(address))
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        host = ""
+    if "xn--" in host:
+        address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
+    return address
