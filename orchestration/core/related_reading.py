@@ -71,6 +71,8 @@ def relatives(reads: Reads, texts: Sequence[str], kept: int = RELATIVES) -> Rela
     `texts` has one text an article, in the order of the catalogue; ties go to the article that comes first there. The same
     arguments give the same answer: nothing is drawn by lot, scores are rounded to 9 decimals.
     """
+    if not len(texts):
+        return Relatives(*np.zeros((5, 0), dtype=np.int64))
     occasions = _occasions(_latest(reads), len(texts))
     weighted = sparse.diags_array(_weights(occasions)) @ occasions.articles
     read_count = np.maximum(np.bincount(reads.article, minlength=len(texts)), 1)

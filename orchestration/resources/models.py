@@ -52,7 +52,7 @@ def segments() -> list[str]:
 def manifest(settings: Settings) -> dict[str, Any]:
     """The project's manifest, which Dagster shows it by; read anew where a file of the project is newer. Opens no database."""
     path = settings.data_dir / "dbt" / "manifest.json"
-    sources = [file for file in DBT_DIR.rglob("*") if file.suffix in (".sql", ".py", ".yml", ".csv", ".md")]
+    sources = [file for file in DBT_DIR.rglob("*") if file.suffix in (".sql", ".yml", ".csv", ".md")]
     if not path.exists() or path.stat().st_mtime < max(file.stat().st_mtime for file in sources):
         _dbt(settings, ["parse"])
     return json.loads(path.read_text())

@@ -17,7 +17,8 @@
 with
 
 due as (
-    select {{ "count(*) = 0 from " ~ this if is_adding() else "true" }} as is_due
+    {#- empty where it is due, by the hook above #}
+    select {{ "not exists (from " ~ this ~ ")" if is_adding() else "true" }} as is_due
 ),
 
 articles as (
