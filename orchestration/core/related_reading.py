@@ -3,13 +3,13 @@
     reads  ──► occasions: all of a reader's reading, and what of it fell into one month, week, day ──► co-reading ┐
     texts  ──► each article's most telling words (TF-IDF) ──► likeness ──────────────────────────────────────────┴─► score
 
-Two articles score by how many readers read both, where a reader of few says more than a reader of everything, and what was read on
-one day says more than what was read in one year. Popularity is taken out only in part: what many read is a fair guess as well. This
-is RP3beta (Paudel et al., "Updatable, Accurate, Diverse, and Scalable Recommendations", 2017) with occasions beside readers; it is
-sparse throughout, so that it costs what there is to read and not the square of the catalogue.
+Two articles score by how many readers read both. A reader of few says more than a reader of everything, and what was read on one
+day more than what was read in one year. Popularity is taken out only in part: what many read is a fair guess as well. This is
+RP3beta (Paudel et al., "Updatable, Accurate, Diverse, and Scalable Recommendations for Interactive Applications", 2017) with
+occasions beside readers. It is sparse: it costs what there is to read, not the cube of the catalogue.
 
-Likeness counts as a few reads together would: it is all a new article has, and less and less as its readers become known. What a
-reader is recommended is the sum of the scores of what they read. `make bench-related` measures exactly this.
+Likeness counts as a few reads together would: it is all that a new article has, and says less and less as its readers become
+known. What a reader is recommended is the sum of the scores of what they read. `make bench-related` measures exactly this.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,6 +34,7 @@ BUSY, FROM, TO = 0.8, 0.8, 0.4
 # Two texts that are the same count as this much co-reading: about eight people who read ten articles each.
 LIKENESS = 2.0
 WORDS_PER_ARTICLE = 60
+_WORD = r"(?u)\b[^\W\d_][\w/-]+"
 # Below this, two texts share little more than a figure of speech.
 LEAST_LIKENESS = 0.05
 
@@ -85,9 +86,7 @@ def relatives(reads: Reads, texts: Sequence[str], kept: int = RELATIVES) -> Rela
         damping = read_count[block, None] ** FROM * read_count[None, :] ** TO
         score = np.round((together + alike) / damping, DECIMALS)
         score[np.arange(len(block)), block] = 0
-        found += [
-            _closest(article, score[row], alike[row] > together[row], kept) for row, article in enumerate(block)
-        ]
+        found += [_closest(article, score[row], alike[row] > together[row], kept) for row, article in enumerate(block)]
     return Relatives(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
@@ -98,7 +97,7 @@ def telling_words(texts: Sequence[str]) -> sparse.csr_array:
     """
     try:
         vectors = TfidfVectorizer(
-            token_pattern=r"(?u)\b[^\W\d_][\w/-]+", max_df=_most(len(texts)), sublinear_tf=True, dtype=np.float32
+            token_pattern=_WORD, max_df=_most(len(texts)), sublinear_tf=True, dtype=np.float32
         ).fit_transform(texts)
     except ValueError:  # scikit-learn's way to say that no word is left
         return sparse.csr_array((len(texts), 1), dtype=np.float32)

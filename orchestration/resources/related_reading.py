@@ -2,8 +2,8 @@
 
     related_reading(readers, positions, read_ats, texts) → [{position, rank, related_position, score, reason}, …]
 
-The first three are lists of one length, one entry for each reader and article they read; `texts` is the catalogue. A position counts
-from 0 in it. What it does is in orchestration/core/related_reading.py; here only columns change hands, by Arrow, without a copy of each.
+The first three are lists of one length, one entry for each reader and article they read; `texts` is the catalogue, in which a
+position counts from 0. What is done is in orchestration/core/related_reading.py; here only columns change hands, as Arrow's.
 """
 
 import duckdb

@@ -2,7 +2,7 @@
 
     make bench-related      or      python tests/benchmarks/bench_related.py [--deskdrop FOLDER] [--on train] [--skip-size]
 
-The Deskdrop figures rank a reader's held-out article among 100 that the reader never touched, and count hits in the first 5 and 10.
+The Deskdrop figures rank a reader's held-out article among 100 that they never touched, and count hits in the first 5 and 10.
 `--on train` holds out parts of train instead, as settings are chosen. Ours is the product's: the relatives that are kept of each
 article, summed over what the reader read, and what is popular where that says nothing.
 """

@@ -1,6 +1,7 @@
-"""Deskdrop as FACTS of the protocol has it: a reader's held-out article among 100 that the reader never touched.
+"""Deskdrop as others have measured on it: a reader's held-out article among 100 that the reader never touched.
 
-`Split` is all of it as arrays. Its `part()` holds out a fifth of each reader's train reads in the same way: settings are chosen there.
+`Split` is all of it as arrays. Its `part()` holds out a fifth of each reader's train reads in the same way: settings are chosen
+there.
 """
 
 from dataclasses import dataclass
