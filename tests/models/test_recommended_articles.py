@@ -37,9 +37,9 @@ def test_everybody_who_may_be_written_to_is_recommended_something(first):
     assert rows == []
 
 
-@pytest.mark.parametrize("name", ["not-profiled", "not-tracked", "subscribed-at-day-thirty"])
+@pytest.mark.parametrize("name", ["not-profiled", "health-taken-back", "thirty-days"])
 def test_whoever_may_not_be_profiled_or_read_nothing_gets_what_all_get(first, name):
-    """not-profiled has read three articles on peels."""
+    """The first read three articles on peels, the second two on hair, the third none."""
     assert first.contact(name).is_addressable
     assert [row["article_id"] for row in recommended(first, name)] == common(first, False)
     assert {row["reason"] for row in recommended(first, name)} <= {"popular", "new"}
@@ -80,8 +80,13 @@ def test_of_the_first_three_not_all_are_of_one_topic(first):
 
 def test_ranks_have_no_gaps_and_reasons_are_codes(first):
     rows = first.rows(
-        "select contact_id, max(rank) as last, count(distinct rank) as ranks, count(*) as articles, list(distinct reason) as reasons "
-        "from lake.marts.recommended_articles group by contact_id"
+        """
+        select
+            contact_id, max(rank) as last, count(distinct rank) as ranks, count(*) as articles,
+            list(distinct reason) as reasons
+        from lake.marts.recommended_articles
+        group by contact_id
+        """
     )
     assert rows
     assert all(row["last"] == row["ranks"] == row["articles"] <= 10 for row in rows)
