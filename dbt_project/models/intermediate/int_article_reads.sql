@@ -1,15 +1,16 @@
-{{ config(materialized="view") }}
+{{ config(materialized="ephemeral") }}
 
 -- Who read what in the last var related_reading_days, for what is read together. A reader is a contact or, where nobody was ever
 -- identified on it, a device; of a device of several people nothing is used. Only views with tracking consent are there, and of
--- health-sensitive articles only the reads of those who gave health consent. A view, since it is read once a day.
+-- health-sensitive articles only the reads of those who gave health consent. Nothing where related reading is not due.
 with
 
 views as not materialized (
     select *
     from {{ ref("int_article_views") }}
     where
-        tracking_consent
+        {{ var("related_due") }}
+        and tracking_consent
         and occurred_at > {{ as_of() }} - interval {{ var("related_reading_days") }} day
         and occurred_at <= {{ as_of() }}
 ),

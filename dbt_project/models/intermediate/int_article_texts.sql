@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized="ephemeral") }}
 
 -- All that an article says, as related reading looks at it: the title three times, and the treatments as words of their own.
 select
@@ -13,3 +13,4 @@ select
     ) as text
 from {{ ref("int_recommendable_articles") }} as recommendable
 inner join {{ ref("stg_articles") }} as articles on recommendable.article_id = articles.article_id
+where {{ var("related_due") }}

@@ -9,16 +9,11 @@
 -- makes it known to DuckDB.
 with
 
-due as (
-    select {{ var("related_due") }} as is_due
-),
-
 articles as (
     select
         list(article_id order by position) as ids,
         list(text order by position) as texts
     from {{ ref("int_article_texts") }}
-    where (select is_due from due)
 ),
 
 reads as (
@@ -27,7 +22,6 @@ reads as (
         coalesce(list(position), []) as positions,
         coalesce(list(last_read_at), []) as read_ats
     from {{ ref("int_article_reads") }}
-    where (select is_due from due)
 ),
 
 found as (

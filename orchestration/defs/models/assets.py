@@ -84,13 +84,7 @@ def _measured(services: Services) -> dict[tuple[str, str], Measured]:
         tables = con.execute(
             """
             select schema_name, table_name, bool_or(column_name = 'body_count')
-            from duckdb_columns()
-            where
-                database_name = 'lake' and schema_name <> 'raw'
-                -- other views would be computed for their size alone
-                and (schema_name = 'marts' or table_name not in (
-                    select view_name from duckdb_views() where database_name = 'lake'
-                ))
+            from duckdb_columns() where database_name = 'lake' and schema_name <> 'raw'
             group by all
             """
         ).fetchall()
@@ -102,4 +96,6 @@ def _measured(services: Services) -> dict[tuple[str, str], Measured]:
                 ).fetchone()
             )
             for schema, name, has_bodies in tables
+            # views would be computed for their size alone
+            if not name.startswith("stg_")
         }
