@@ -13,7 +13,10 @@ from orchestration.settings import Settings
 
 
 class Plugin(BasePlugin):
-    """Loads DuckLake, SQLite support and related reading, chooses how many threads work. dbt-duckdb finds this class by its name."""
+    """Loads DuckLake, SQLite support and related reading, and chooses how many threads work.
+
+    dbt-duckdb finds this class by its name.
+    """
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         for statement in [*load_extensions_sql(), threads_sql(Settings.from_env().lake_dir)]:
