@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import made_up_blog
@@ -22,7 +23,7 @@ from bench_side import ROOT, Ratio, gigabytes, say
 from related_split import Split, deskdrop
 from scipy import sparse
 
-from orchestration.core.related_reading import relatives
+from orchestration.core.related_reading import DAY, Reads, relatives
 
 ARTICLES, READS = 20_000, 5_000_000
 SECONDS, MEMORY = 120, 4
@@ -78,6 +79,24 @@ def deskdrop_figures(folder: Path, on: str) -> list[Ratio]:
         Ratio("Deskdrop recall@10, above EASE^R", hits[ours][10], round(hits[ease][10], 3), at_most=False, unit=""),
         Ratio("Deskdrop recall@10", hits[ours][10], AT_LEAST, at_most=False, unit=""),
     ]
+
+
+def stability(split: Split) -> None:
+    """How many of a reader's first ten are the same a day later, for readers who read nothing in between."""
+    today = np.quantile(split.reads.last_at, 0.8)
+    firsts = [_first_ten(split, split.reads.last_at <= until) for until in (today, today + DAY)]
+    in_between = split.reads.reader[(split.reads.last_at > today) & (split.reads.last_at <= today + DAY)]
+    readers = np.setdiff1d(split.reads.reader[split.reads.last_at <= today], in_between)
+    kept = np.mean([len(np.intersect1d(firsts[0][reader], firsts[1][reader])) / 10 for reader in readers])
+    say(f"from one day to the next {kept:.1%} of a reader's first ten stay ({len(readers):,} readers)")
+
+
+def _first_ten(split: Split, known: np.ndarray) -> np.ndarray:
+    reads = split.reads
+    then = replace(split, reads=Reads(reads.reader[known], reads.article[known], reads.last_at[known]))
+    score = ours(then)
+    score[then.reads.reader, then.reads.article] = -1
+    return np.argsort(-score, axis=1, kind="stable")[:, :10]
 
 
 def cold_start() -> None:
@@ -159,6 +178,7 @@ def main() -> None:
         size_side(arguments.size_side)
         return
     ratios = deskdrop_figures(arguments.deskdrop, arguments.on)
+    stability(deskdrop(arguments.deskdrop))
     cold_start()
     if not arguments.skip_size:
         ratios += size_run(arguments.scale)
