@@ -31,7 +31,7 @@ OCCASIONS = {None: 1.0, 30 * DAY: 0.3, 7 * DAY: 0.15, DAY: 0.15}
 # Reads of an occasion with n articles count n^-…; a score is divided by (reads of the one)^… and (reads of the other)^…
 BUSY, FROM, TO = 0.8, 0.8, 0.4
 
-# Two texts that are the same count as this much co-reading: about eight people who read ten articles each.
+# Two texts that are the same count as this much co-reading: some ten people who read both, and ten articles each.
 LIKENESS = 2.0
 WORDS_PER_ARTICLE = 60
 _WORD = r"(?u)\b[^\W\d_][\w/-]+"
