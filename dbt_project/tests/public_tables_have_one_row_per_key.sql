@@ -1,4 +1,5 @@
--- "One row per …", for the tables whose key has several columns.
+-- "One row per …", for the tables whose key has several columns. recommended_articles is looked at in its two parts, which share no
+-- contact: its rows for everybody would be too many.
 select 'segment_history' as public_table
 from {{ ref("segment_history") }}
 group by contact_id, segment, entered_at
@@ -14,8 +15,15 @@ having count(*) > 1
 union all
 
 select 'recommended_articles' as public_table
-from {{ ref("recommended_articles") }}
+from {{ ref("int_personal_recommendations") }}
 group by contact_id, article_id
+having count(*) > 1
+
+union all
+
+select 'recommended_articles' as public_table
+from {{ ref("int_common_recommendations") }}
+group by for_health_consent, article_id
 having count(*) > 1
 
 union all

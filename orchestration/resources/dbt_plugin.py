@@ -1,4 +1,5 @@
-"""What dbt's own DuckDB connection needs before it attaches the lake: the signed extensions from their Python packages.
+"""What dbt's own DuckDB connection needs before it attaches the lake: the signed extensions from their Python packages, and the
+SQL functions of ours that models use.
 
 Named under `plugins` in dbt_project/profiles.yml.
 """
@@ -6,13 +7,18 @@ Named under `plugins` in dbt_project/profiles.yml.
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
+from orchestration.resources import related_reading
 from orchestration.resources.warehouse import load_extensions_sql, threads_sql
 from orchestration.settings import Settings
 
 
 class Plugin(BasePlugin):
-    """Loads DuckLake and SQLite support, and chooses how many threads work. dbt-duckdb finds this class by its name."""
+    """Loads DuckLake, SQLite support and related reading, and chooses how many threads work.
+
+    dbt-duckdb finds this class by its name.
+    """
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         for statement in [*load_extensions_sql(), threads_sql(Settings.from_env().lake_dir)]:
             conn.execute(statement)
+        related_reading.register(conn)

@@ -15,14 +15,14 @@ from orchestration.resources.warehouse import load_extensions_sql
 
 VIEWS = 10_000_000
 LIMIT = 2.0
-# columns of each public table; scores are sums of floating numbers, compared to the sixth digit
+# columns of each public table; scores are compared to the sixth digit
 PUBLIC_TABLES = {
     "contacts": "*",
     "orders": "*",
     "segment_members": "*",
     "segment_history": "*",
     "related_articles": "* replace (round(score, 6) as score)",
-    "recommended_articles": "* replace (round(score, 6) as score)",
+    "recommended_articles": "*",
     "campaign_deliveries": "*",
     "campaign_performance": "*",
 }

@@ -1,7 +1,7 @@
 -- The public tables of `marts` from the tables of `raw`, once, by hand: what bench_models.py holds the dbt models' full build
 -- against. One connection, no history to add to, nothing kept that the public tables don't need: no intermediate table is
--- written to the lake, views that say nothing of anybody are not looked at twice, and a list or a text is only made for rows
--- that stay. The runner sets the variable as_of and attaches the lake.
+-- written to the lake but what a public view reads, views that say nothing of anybody are not looked at twice, and a list or a
+-- text is only made for rows that stay. The runner sets the variable as_of, attaches the lake and makes related_reading known.
 
 -- Event ids that came more than once: few, so their hashes tell, and only those are compared body with body.
 create temp table repeated_views as
@@ -474,6 +474,9 @@ with latest as (
 
 select
     article_id,
+    title,
+    summary,
+    body,
     treatments,
     published_at,
     status = 'publish' and published_at <= getvariable('as_of') as is_published,
@@ -546,117 +549,175 @@ select contact_id, segment, reason, entered_at
 from lake.marts.segment_history
 where left_at is null;
 
-create table lake.marts.related_articles as
-with published as (
-    from articles
-    where is_published
-),
+-- Who read what in a year, for what is read together; the function that says so is Python, and the same for both sides.
+create temp table recommendable as
+select
+    article_id, row_number() over (order by article_id) - 1 as position, published_at, has_open_treatment, has_sensitive_treatment,
+    split_part(treatments[1], '/', 1) as topic
+from articles
+where is_published;
 
-readers as (
-    select article_id, count(*) as reader_count
-    from recent_reads
-    group by article_id
-),
-
-read_together as (
-    select one.article_id, other.article_id as related_article_id, count(*) as both_count
-    from recent_reads as one
-    inner join recent_reads as other on one.contact_id = other.contact_id and one.article_id <> other.article_id
+create temp table related as
+with seen as (
+    select address_id, visitor_id, article_id, occurred_at
+    from lake.raw.article_views
     where
-        one.contact_id in (
-            select contact_id
-            from recent_reads
-            group by contact_id
-            having count(*) between 2 and 100
-        )
-    group by all
+        tracking_consent
+        and occurred_at > getvariable('as_of') - interval 365 day
+        and occurred_at <= getvariable('as_of')
+        and hash(event_id) not in (select event_hash from repeated_views)
+    union all
+    select address_id, visitor_id, article_id, occurred_at
+    from views
+    where
+        occurred_at > getvariable('as_of') - interval 365 day
+        and hash(event_id) in (select event_hash from repeated_views)
 ),
 
-treatments as (
-    select article_id, unnest(treatments) as treatment
-    from published
-),
-
-prominent as (
-    select treatments.treatment, treatments.article_id
-    from treatments
-    inner join published on treatments.article_id = published.article_id
-    left join readers on treatments.article_id = readers.article_id
-    qualify
-        row_number() over (
-            partition by treatments.treatment
-            order by coalesce(readers.reader_count, 0) desc, published.published_at desc, treatments.article_id
-        ) <= 30
-),
-
-same_treatment as (
-    select treatments.article_id, prominent.article_id as related_article_id, count(*) as shared_count
-    from treatments
-    inner join prominent on treatments.treatment = prominent.treatment and treatments.article_id <> prominent.article_id
-    group by all
-),
-
-pairs as (
+read_by as (
     select
-        coalesce(read_together.article_id, same_treatment.article_id) as article_id,
-        coalesce(read_together.related_article_id, same_treatment.related_article_id) as related_article_id,
-        coalesce(read_together.both_count, 0) as both_count,
-        coalesce(same_treatment.shared_count, 0) as shared_count
-    from read_together
-    full outer join same_treatment
-        on read_together.article_id = same_treatment.article_id
-        and read_together.related_article_id = same_treatment.related_article_id
-),
-
-scored as (
-    select
-        pairs.article_id,
-        pairs.related_article_id,
-        (
-            pairs.both_count / sqrt((coalesce(one.reader_count, 0) + 5.0) * (coalesce(other.reader_count, 0) + 5.0))
-            + 0.5 * pairs.shared_count / greatest(len(article.treatments), len(related.treatments), 1)
-            + 0.001 * ln(1 + coalesce(other.reader_count, 0))
-        )::double as score,
         case
-            when pairs.both_count > 0 and pairs.shared_count > 0 then 'read together, same treatment'
-            when pairs.both_count > 0 then 'read together'
-            else 'same treatment'
-        end as reason
-    from pairs
-    inner join published as article on pairs.article_id = article.article_id
-    inner join published as related on pairs.related_article_id = related.article_id
-    left join readers as one on pairs.article_id = one.article_id
-    left join readers as other on pairs.related_article_id = other.article_id
+            when seen.address_id is not null then coalesce(owners.contact_id, seen.address_id) else visitors.contact_id
+        end as contact_id,
+        seen.visitor_id,
+        seen.article_id,
+        seen.occurred_at
+    from seen
+    left join visitors on case when seen.address_id is null then seen.visitor_id end = visitors.visitor_id
+    left join owners
+        on seen.address_id = owners.address_id
+        and seen.occurred_at >= owners.owned_from
+        and seen.occurred_at < owners.owned_until
+    where seen.address_id is not null or visitors.visitor_id is null or visitors.contact_id is not null
+),
+
+reads as (
+    select
+        (hash(coalesce(read_by.contact_id::varchar, read_by.visitor_id)) >> 1)::bigint as reader,
+        recommendable.position,
+        epoch(max(read_by.occurred_at))::bigint as last_read_at
+    from read_by
+    inner join recommendable on read_by.article_id = recommendable.article_id
+    left join consents on read_by.contact_id = consents.contact_id
+    where
+        not recommendable.has_sensitive_treatment or recommendable.has_open_treatment or consents.has_health_consent
+    group by all
+),
+
+catalogue as (
+    select list(recommendable.article_id order by position) as ids, list(text order by position) as texts
+    from recommendable
+    inner join (
+        select
+            article_id,
+            concat_ws(
+                ' ', repeat(title || ' ', 3), summary, body,
+                array_to_string(list_transform(treatments, lambda treatment: 'treatment/' || treatment), ' ')
+            ) as text
+        from articles
+    ) as texts on recommendable.article_id = texts.article_id
+),
+
+found as (
+    select
+        catalogue.ids,
+        unnest(
+            related_reading(every.readers, every.positions, every.read_ats, catalogue.texts), recursive := true
+        )
+    from catalogue
+    cross join (
+        select list(reader) as readers, list(position) as positions, list(last_read_at) as read_ats
+        from reads
+    ) as every
+)
+
+select ids[position + 1] as article_id, rank, ids[related_position + 1] as related_article_id, score, reason
+from found;
+
+create table lake.marts.related_articles as
+from related
+where rank <= 20;
+
+-- For everybody: what is popular and what is new, by turns.
+create temp table common as
+with allowed as (
+    select for_health_consent, recommendable.*, coalesce(reader_count, 0) as reader_count
+    from (values (false), (true)) as audiences (for_health_consent)
+    inner join recommendable on for_health_consent or not recommendable.has_sensitive_treatment
+    left join (
+        select article_id, count(distinct visitor_id) as reader_count
+        from views
+        where occurred_at > getvariable('as_of') - interval 30 day
+        group by article_id
+    ) as counts on recommendable.article_id = counts.article_id
+    where recommendable.published_at > getvariable('as_of') - interval 730 day
+),
+
+listed as (
+    select
+        for_health_consent, article_id, topic, case when reader_count > 0 then 'popular' else 'new' end as reason,
+        row_number() over (
+            partition by for_health_consent order by reader_count desc, published_at desc, article_id
+        ) as place
+    from allowed
+    union all
+    select
+        for_health_consent, article_id, topic, 'new',
+        row_number() over (partition by for_health_consent order by published_at desc, article_id)
+    from allowed
+    where published_at > getvariable('as_of') - interval 30 day
+),
+
+by_topic as (
+    select
+        *,
+        row_number() over (
+            partition by for_health_consent, coalesce(topic, article_id) order by place, reason desc, article_id
+        ) as turn
+    from (
+        from listed
+        qualify row_number() over (partition by for_health_consent, article_id order by place, reason desc) = 1
+    )
 )
 
 select
+    for_health_consent,
+    row_number() over (
+        partition by for_health_consent order by ceil(turn / 2), place, reason desc, article_id
+    ) as rank,
     article_id,
-    row_number() over (partition by article_id order by score desc, related_article_id) as rank,
-    related_article_id,
-    score,
     reason
-from scored
-qualify rank <= 20;
+from by_topic
+qualify rank <= 10;
 
-create table lake.marts.recommended_articles as
+create temp table profiled_reads as
+select recent_reads.contact_id, recent_reads.article_id, consents.has_health_consent
+from recent_reads
+inner join consents on recent_reads.contact_id = consents.contact_id
+inner join articles on recent_reads.article_id = articles.article_id
+where
+    consents.has_profiling_consent
+    and (not articles.has_sensitive_treatment or articles.has_open_treatment or consents.has_health_consent);
+
+create table lake.intermediate.personal as
 with readers as (
-    select contact_id from lake.marts.segment_history
-    where segment = 'treatment_readers'
+    select distinct contact_id, has_health_consent
+    from profiled_reads
 ),
 
 ever_read as (
-    select coalesce(owners.contact_id, views.address_id, visitors.contact_id) as contact_id, views.article_id
-    from lake.raw.article_views as views
-    left join visitors on views.visitor_id = visitors.visitor_id
+    select coalesce(owners.contact_id, seen.address_id, visitors.contact_id) as contact_id, seen.article_id
+    from lake.raw.article_views as seen
+    left join visitors on seen.visitor_id = visitors.visitor_id
     left join owners
-        on views.address_id = owners.address_id
-        and views.occurred_at >= owners.owned_from
-        and views.occurred_at < owners.owned_until
+        on seen.address_id = owners.address_id
+        and seen.occurred_at >= owners.owned_from
+        and seen.occurred_at < owners.owned_until
     where
-        views.tracking_consent
-        and views.occurred_at <= getvariable('as_of')
-        and coalesce(owners.contact_id, views.address_id, visitors.contact_id) in (select contact_id from readers)
-        and hash(views.event_id) not in (select event_hash from repeated_views)
+        seen.tracking_consent
+        and seen.occurred_at <= getvariable('as_of')
+        and coalesce(owners.contact_id, seen.address_id, visitors.contact_id) in (select contact_id from readers)
+        and hash(seen.event_id) not in (select event_hash from repeated_views)
     union all
     -- of the events that came more than once, views has every one with consent
     select coalesce(views.contact_id, visitors.contact_id), views.article_id
@@ -665,35 +726,67 @@ ever_read as (
     where hash(views.event_id) in (select event_hash from repeated_views)
 ),
 
-candidates as (
+going_with as (
     select
-        recent_reads.contact_id,
+        profiled_reads.contact_id,
         related.related_article_id as article_id,
         sum(related.score::decimal(18, 9))::double as score,
-        arg_max(related.reason, (related.score, related.related_article_id)) as reason
-    from recent_reads
-    inner join readers on recent_reads.contact_id = readers.contact_id
-    inner join lake.marts.related_articles as related on recent_reads.article_id = related.article_id
+        arg_max(related.reason, (related.score, related.article_id)) as reason
+    from profiled_reads
+    inner join related on profiled_reads.article_id = related.article_id
     group by all
 ),
 
-unread as (
-    select candidates.*
+candidates as (
+    from going_with
+    union all
+    select readers.contact_id, common.article_id, -common.rank::double, common.reason
+    from readers
+    inner join common on readers.has_health_consent = common.for_health_consent
+    anti join going_with on readers.contact_id = going_with.contact_id and common.article_id = going_with.article_id
+),
+
+closest as (
+    select candidates.*, recommendable.topic
     from candidates
-    inner join articles on candidates.article_id = articles.article_id and articles.is_published
-    inner join consents on candidates.contact_id = consents.contact_id
+    inner join recommendable on candidates.article_id = recommendable.article_id
+    inner join readers on candidates.contact_id = readers.contact_id
     anti join ever_read on candidates.contact_id = ever_read.contact_id and candidates.article_id = ever_read.article_id
-    where not articles.has_sensitive_treatment or consents.has_health_consent
+    where
+        recommendable.published_at > getvariable('as_of') - interval 730 day
+        and (not recommendable.has_sensitive_treatment or readers.has_health_consent)
+    qualify row_number() over (partition by candidates.contact_id order by score desc, candidates.article_id) <= 30
+),
+
+by_topic as (
+    select
+        *,
+        row_number() over (
+            partition by contact_id, coalesce(topic, article_id) order by score desc, article_id
+        ) as turn
+    from closest
 )
 
 select
     contact_id,
-    row_number() over (partition by contact_id order by score desc, article_id) as rank,
+    row_number() over (partition by contact_id order by ceil(turn / 2), score desc, article_id) as rank,
     article_id,
-    score,
     reason
-from unread
+from by_topic
 qualify rank <= 10;
+
+create table lake.intermediate.common as from common;
+
+create table lake.intermediate.profiled as
+select distinct contact_id from profiled_reads;
+
+create view lake.marts.recommended_articles as
+from lake.intermediate.personal
+union all
+select contacts.contact_id, common.rank, common.article_id, common.reason
+from lake.marts.contacts as contacts
+inner join lake.intermediate.common as common on contacts.has_health_consent = common.for_health_consent
+where contacts.is_addressable and contacts.contact_id not in (select contact_id from lake.intermediate.profiled);
 
 -- What became of the emails.
 create table lake.marts.campaign_deliveries as

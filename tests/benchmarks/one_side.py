@@ -17,7 +17,7 @@ import duckdb
 import made_up_year
 from made_up_year import AS_OF, Size
 
-from orchestration.resources import models
+from orchestration.resources import models, related_reading
 from orchestration.resources.keys import contact_key
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -77,6 +77,7 @@ def floor(settings: Settings, warehouse: Warehouse) -> dict:
     with warehouse.writer(why="running the floor of a benchmark") as con:
         con.execute(f"set threads = {THREADS}")
         con.execute("set preserve_insertion_order = false")
+        related_reading.register(con)
         con.execute(f"set variable as_of = timestamptz '{AS_OF.isoformat()}'")
         for number, statement in enumerate(duckdb.extract_statements(FLOOR.read_text())):
             began = time.perf_counter()

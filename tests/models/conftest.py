@@ -34,6 +34,10 @@ def _beside(name: str):
     return module
 
 
+# the public ones; the others are steps on the way
+VIEWS = ("marts.segment_members", "marts.related_articles", "marts.recommended_articles")
+
+
 class Seen:
     """What an analyst sees in one build, person by person. A person goes by the address they were first known by.
 
@@ -52,7 +56,7 @@ class Seen:
             ).fetchall()
             for schema in ("intermediate", "marts"):
                 self._con.execute(f"create schema lake.{schema}")
-            for (name,) in [*named, ("marts.segment_members",)]:
+            for name in [*(name for (name,) in named), *VIEWS]:
                 rows = con.execute(f"from lake.{name}").to_arrow_table()  # noqa: F841 (DuckDB finds it by its name)
                 self._con.execute(f"create table lake.{name} as from rows")
 

@@ -1,120 +1,36 @@
-{{ config(
-    materialized="incremental",
-    incremental_strategy="append",
-    pre_hook="{% if is_adding() %}
-        delete from {{ this }}
-        where
-            {{ var('related_due') }}
-            or contact_id in (select contact_id from {{ ref('int_touched_readers') }})
-            or contact_id not in (
-                select contact_id from {{ ref('int_segment_memberships') }} where segment = 'treatment_readers'
-            )
-            -- what is health-sensitive was drawn wider
-            or contact_id in (
-                select recommended.contact_id
-                from {{ this }} as recommended
-                inner join {{ ref('int_articles') }} as articles on recommended.article_id = articles.article_id
-                inner join {{ ref('int_consents') }} as consents on recommended.contact_id = consents.contact_id
-                where articles.has_sensitive_treatment and not consents.has_health_consent
-            )
-    {% endif %}"
-) }}
+{{ config(materialized="view") }}
 
--- depends_on: {{ ref("int_touched_readers") }}
-
--- For each treatment reader, unread articles related to what they lately read, best first. Made anew for everybody with
--- related_articles, in between for those of whom the build learnt something.
+-- A view, so that what all get is not written down a million times over.
 with
 
-readers as (
-    select contact_id
-    from {{ ref("int_segment_memberships") }}
-    where
-        segment = 'treatment_readers'
-        {% if is_adding() %}
-            and contact_id not in (select contact_id from {{ this }})
-        {% endif %}
+personal as (
+    select * from {{ ref("int_personal_recommendations") }}
 ),
 
-consents as (
-    select * from {{ ref("int_consents") }}
+common as (
+    select * from {{ ref("int_common_recommendations") }}
 ),
 
-articles as (
-    select * from {{ ref("int_articles") }}
-    where is_published and not is_barred and published_at <= {{ as_of() }}
-),
-
-lately_read as (
+-- whose reading may not be used, or is not known
+others as (
     select
         contact_id,
-        article_id
-    from {{ ref("int_recent_reads") }}
-    where contact_id in (select contact_id from readers)
-),
-
--- by name and by device apart, so that of all views only the readers' are joined with anything
-ever_read as (
-    select
-        {{ contact_id("views") }} as contact_id,
-        views.article_id
-    from {{ ref("int_article_views") }} as views
-    {{ join_contact("views") }}
-    where
-        views.is_identified
-        and views.address_id in (
-            select contact_id as address_id from readers
-            union all
-            select owners.address_id
-            from {{ ref("int_address_owners") }} as owners
-            where owners.contact_id in (select contact_id from readers)
-        )
-    union all
-    select
-        visitors.contact_id,
-        views.article_id
-    from {{ ref("int_article_views") }} as views
-    inner join {{ ref("int_visitors") }} as visitors on views.visitor_id = visitors.visitor_id
-    where
-        views.tracking_consent
-        and not views.is_identified
-        and visitors.contact_id in (select contact_id from readers)
-),
-
-candidates as (
-    select
-        lately_read.contact_id,
-        related.related_article_id as article_id,
-        -- as decimals, whose sum does not depend on the order of rows
-        sum(related.score::decimal(18, 9))::double as score,
-        arg_max(related.reason, (related.score, related.article_id)) as reason
-    from lately_read
-    inner join {{ ref("related_articles") }} as related on lately_read.article_id = related.article_id
-    group by all
-),
-
-allowed as (
-    select candidates.*
-    from candidates
-    inner join articles on candidates.article_id = articles.article_id
-    inner join consents on candidates.contact_id = consents.contact_id
-    where not articles.has_sensitive_treatment or consents.has_health_consent
-),
-
-unread as (
-    select allowed.*
-    from allowed
-    anti join ever_read on allowed.contact_id = ever_read.contact_id and allowed.article_id = ever_read.article_id
+        has_health_consent
+    from {{ ref("contacts") }}
+    where is_addressable and contact_id not in (select contact_id from {{ ref("int_profiled_reads") }})
 )
 
 select
     contact_id,
-    row_number() over (
-        partition by contact_id
-        order by score desc, article_id
-    ) as rank,
+    rank,
     article_id,
-    score,
     reason
-from unread
-qualify rank <= {{ var("recommended_articles_per_contact") }}
+from personal
+union all
+select
+    others.contact_id,
+    common.rank,
+    common.article_id,
+    common.reason
+from others
+inner join common on others.has_health_consent = common.for_health_consent
