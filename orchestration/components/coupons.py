@@ -1,7 +1,7 @@
 """The files with which a shop learns of the codes it is to take: one a wave, `coupons/<campaign>-<wave>.csv` under DATA_DIR.
 
-A wave's file is written before its emails go out, and never changed after: the shop may have taken it. It can be made again from the
-ledger at any time, by `make coupons` or the job `coupons` in Dagster.
+A wave's file is written before its emails go out, and never changed after: the shop may have taken it. `make coupons`, or the job
+`coupons` in Dagster, makes those that are missing again from the ledger, at any time.
 """
 
 import csv

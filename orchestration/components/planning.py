@@ -136,7 +136,6 @@ order by due.contact_id
 """
 
 
-
 # Tells two plans with nobody to write to apart: the same decision about the same people need not be written twice.
 _DECISIONS = "select sum(hash(contact_id, outcome, reason))::varchar from outcomes"
 

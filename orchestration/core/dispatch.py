@@ -1,6 +1,6 @@
-"""Whether an order placed now leaves the same day: dispatch, not delivery (FACTS: what an email may promise).
+"""Whether an order placed now leaves the same day: dispatch, which is not delivery.
 
-Working days are Monday to Friday but the bank holidays of England and Wales, where the shop's warehouse is; the clock is London's.
+Working days are Monday to Friday but for the bank holidays of England and Wales, where the shop packs; the clock is London's.
 """
 
 from datetime import date, datetime, time

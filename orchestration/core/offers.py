@@ -4,7 +4,7 @@ A code is a keyed hash of campaign, contact and entry: the same again whenever i
 Its 22 characters leave out what is taken for another (0 O, 1 I L, 2 Z, 5 S, 8 B) and vowels, so that no word comes of it: 12 of
 them are 53 bits. WooCommerce compares codes without regard to case; ours are in capitals.
 
-The file is the coupon CSV that WooCommerce's importers take (columns named as WooCommerce keeps them: the post's title is the code).
+The file is the coupon CSV that WooCommerce's importers take: columns are named as WooCommerce keeps them, the title is the code.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,9 +40,20 @@ def offer_code_sql(key: str, campaign: str, contact_id: str, entry: str) -> str:
 
 
 def coupon_rows(codes: Iterable[str], offer: PlannedOffer, *, wave_id: str) -> Iterator[tuple[str, ...]]:
-    """The lines of a wave's coupon file, as COUPON_COLUMNS. No address is among them: whoever has the code may redeem it, once."""
+    """The lines of a wave's coupon file, as COUPON_COLUMNS. No address is among them: whoever has a code may redeem it, once."""
     # WooCommerce ends a coupon as its expiry date begins
     expires = (offer.closes_on + timedelta(days=1)).isoformat()
     excluded = "|".join(map(str, offer.excluded_categories))
     for code in codes:
-        yield (code, f"Pennypost {wave_id}", "publish", "percent", str(offer.percent), "yes", "1", "1", expires, excluded)
+        yield (
+            code,
+            f"Pennypost {wave_id}",
+            "publish",
+            "percent",
+            str(offer.percent),
+            "yes",
+            "1",
+            "1",
+            expires,
+            excluded,
+        )

@@ -33,8 +33,8 @@ CARD = {"article_id": "a", "url": "https://shop.test/a", "summary": "About it."}
 class PlainRenderer:
     """The smallest email that Mailchimp takes, with each reader's own card."""
 
-    def render(self, campaign, *, wave_id, slots, as_of):
-        cards = "".join(f"*|IF:ART1={card.code}|*{card.title}*|END:IF|*" for slot in slots for card in slot)
+    def render(self, campaign, *, wave_id, content, as_of, send_at):
+        cards = "".join(f"*|IF:ART1={card.code}|*{card.title}*|END:IF|*" for slot in content.articles for card in slot)
         foot = "*|LIST:ADDRESSLINE|* *|UNSUB|*"
         html = f"<html><body><p>Hello *|FNAME|*</p><p>{cards}</p><p>{foot}</p></body></html>"
         text = f"Hello *|FNAME|*\n{cards}\n{foot}"
@@ -79,7 +79,7 @@ class Shop:
             who="test",
             why="a test",
             content={
-                "slots": [
+                "articles": [
                     [{**CARD, "code": "aaaaaaaaaa", "title": "Even"}, {**CARD, "code": "bbbbbbbbbb", "title": "Odd"}]
                 ]
             },
