@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench setup lock
+.PHONY: help run serve once sql why coupons erase backup restore test test-browser test-faults test-conformance lint bench setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -25,6 +25,9 @@ sql: setup ## The DuckDB shell, read-only; make sql Q="select …" prints CSV
 
 why: setup ## Why somebody got an email, or none: make why CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.why
+
+coupons: setup ## The coupon files for the shop, those that are missing made again
+	@$(PY) -m orchestration.commands.coupons
 
 erase: setup ## Erase a person from everything: make erase CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.erase
