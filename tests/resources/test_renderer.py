@@ -1,6 +1,7 @@
 """What a subscriber reads, what Mailchimp is given, and what is refused before it gets there."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.campaign import Campaign, Card, Content, PlannedOffer, ProductCard, Rendered
+from orchestration.core.content import CONTENT_FIELDS
 from orchestration.core.errors import RenderError
 from orchestration.resources.renderer import Renderer, tracked
 from orchestration.sandbox import merge_tags
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_DIR, Settings
 
 SETTINGS = Settings.from_env({})
 AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -389,6 +391,43 @@ def test_products_are_held_to_the_same_rules_as_articles(renderer):
         render(renderer, campaign, products=[[make_product(1, name="Cream *|UNSUB|*")]])
     with pytest.raises(RenderError, match="Product LS-1, url: 'javascript:x' is not a web address"):
         render(renderer, campaign, products=[[make_product(1, url="javascript:x")]])
+
+
+README = (PROJECT_DIR / "email_templates" / "README.md").read_text()
+
+
+def readme_rows(heading: str) -> set[str]:
+    """The names in the first column of the table under a heading."""
+    table = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return {name for row in re.findall(r"^\|([^|]+)\|", table, re.M) for name in re.findall(r"`(\w+)`", row)}
+
+
+def test_the_readme_lists_the_variables_there_are_and_no_other(renderer):
+    broken = make_campaign("welcome", offer={**OFFER, "terms": "t"}, preheader="{{ nothing }}")
+    with pytest.raises(RenderError) as caught:
+        render(renderer, broken)
+    known = re.search(r"variables it may use are ([\w, ]+) \(", str(caught.value))[1].split(", ")
+    assert readme_rows("Variables") == {*known, "preheader"}
+
+
+def test_the_readme_lists_the_partials_and_fields_there_are_and_no_other():
+    folder = PROJECT_DIR / "email_templates" / "partials"
+    assert readme_rows("Partials") == {path.name.partition(".")[0] for path in folder.iterdir()}
+    named = set(re.findall(r"\*\|([A-Z]+\d?)\|\*", README.partition("## Merge tags")[2].partition("## A new")[0]))
+    assert {field for field in CONTENT_FIELDS if not field.endswith("2")} <= named
+
+
+def test_the_new_email_of_the_readme_is_one_that_renders(tmp_path):
+    shutil.copytree(PROJECT_DIR / "email_templates", tmp_path / "templates")
+    body = re.search(r"^ {7}\{% extends.*?endblock %\}$", README, re.M | re.S)[0]
+    note = tmp_path / "templates" / "note"
+    note.mkdir()
+    (note / "body.mjml.j2").write_text(re.sub("^ {7}", "", body, flags=re.M))
+    (note / "body.txt.j2").write_text('{% extends "layout.txt.j2" %}{% block content %}What it says.{% endblock %}')
+
+    email = render(Renderer(SETTINGS, tmp_path / "templates"), make_campaign("note"))
+    assert Page(email.html).words["h1"] == ["What it is about"]
+    assert "What it says." in email.text
 
 
 @pytest.fixture

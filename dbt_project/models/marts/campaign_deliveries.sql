@@ -1,5 +1,7 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key=["wave_id", "contact_id"]) }}
 
+-- depends_on: {{ ref("int_touched_orders") }}
+
 with
 
 -- of each code the first order that took it; WooCommerce compares codes without regard to case
