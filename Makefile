@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why coupons erase backup restore test test-browser test-faults test-conformance lint bench setup lock
+.PHONY: help run serve once sql why coupons erase backup restore test test-browser check-emails gallery test-faults test-conformance lint bench setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -39,10 +39,20 @@ restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empt
 	@$(PY) -m orchestration.commands.restore
 
 test: setup ## All tests but the browser's
-	$(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
+	$(PY) -m pytest -m "not browser and not thorough and not emails" -n 2 --dist loadscope --no-loadscope-reorder
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
 	$(PY) -m pytest -m browser tests/browser
+
+check-emails: setup tests/emails/node_modules/.package-lock.json ## Every email against what mail readers, screen readers and spam filters want
+	$(PY) -m pytest -m emails tests/emails
+
+gallery: setup ## A page that shows every email in each mode, under DATA_DIR
+	@$(PY) -m tests.emails.gallery
+
+tests/emails/node_modules/.package-lock.json: tests/emails/package-lock.json
+	npm ci --prefix tests/emails --no-audit --no-fund --loglevel error
+	@touch $@
 
 test-faults: setup ## Deliveries killed at every point, and every call failing in every way (FAULTS_SHARE=0.1: a tenth)
 	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 2 --dist worksteal

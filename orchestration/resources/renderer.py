@@ -41,7 +41,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, templates_dir: Path = PROJECT_DIR / "email_templates") -> None:
         self._dir = templates_dir
-        self._brand = _read_brand(templates_dir / "brand.yaml") | {"shop_url": settings.shop_url}
+        self.brand = _read_brand(templates_dir / "brand.yaml") | {"shop_url": settings.shop_url}
         # Sandboxed: the campaign files, whose strings are templates too, are written by marketers.
         self._jinja = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(templates_dir),
@@ -87,7 +87,7 @@ class Renderer:
             "campaign": campaign,
             "wave_id": wave_id,
             "as_of": as_of,
-            "brand": self._brand,
+            "brand": self.brand,
             "articles": [[_article(card, campaign.name, wave_id) for card in cards] for cards in content.articles],
             "products": [[_product(card, campaign.name, wave_id) for card in cards] for cards in content.products],
             "dispatch_day": day and _day(day, weekday=True),
@@ -100,7 +100,7 @@ class Renderer:
         return context
 
     def _dispatch_cutoff(self) -> time:
-        written = (self._brand.get("delivery") or {}).get("dispatch_cutoff", "15:00")
+        written = (self.brand.get("delivery") or {}).get("dispatch_cutoff", "15:00")
         try:
             return time.fromisoformat(written)
         except (TypeError, ValueError) as error:

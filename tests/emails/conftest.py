@@ -1,0 +1,38 @@
+"""One mailing for all gates: to plan, draft and send it costs seconds."""
+
+import os
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.emails.gates import HERE, Mail
+from tests.emails.mailing import mailed
+
+
+@pytest.fixture(scope="session")
+def mailing(tmp_path_factory):
+    with mailed(tmp_path_factory.mktemp("mailing")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def mails(mailing) -> dict[str, Mail]:
+    """The emails of the readers that are not of the crowd, and the largest that was sent at all."""
+    return {name: mailing.mail(name) for name in mailing.readers if not name.startswith("crowd-")}
+
+
+@pytest.fixture(scope="session")
+def bad() -> Mail:
+    folder = HERE / "bad"
+    return Mail("bad", "FREE cash!!! $$$", (folder / "email.html").read_text(), (folder / "email.txt").read_text())
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
