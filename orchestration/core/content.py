@@ -21,9 +21,13 @@ CONTENT_FIELDS = (*(f"{kind}{slot}" for kind in (ARTICLE, WHY, PRODUCT) for slot
 # A reason of marts.recommended_articles → the word that stands for it in a member's field and in brand.yaml. The words say how
 # an article was found, never what it is about. A reason that is not here is `related`.
 WHYS = {
-    "read together, same treatment": "both",
+    "read_together": "together",
+    "similar_text": "similar",
+    "popular": "popular",
+    "new": "new",
+    "read together, same treatment": "together",
     "read together": "together",
-    "same treatment": "subject",
+    "same treatment": "similar",
 }
 ANY_WHY = "related"
 

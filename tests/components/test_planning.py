@@ -391,9 +391,9 @@ def test_codes_tell_nothing_of_the_article(shop):
 
 
 def test_why_an_article_is_there_is_each_readers_own_and_stands_in_the_same_slot(shop):
-    reasons = {"read together": "together", "same treatment": "subject", "something new": "related"}
+    reasons = {"read_together": "together", "similar_text": "similar", "unheard of": "related"}
     people = {
-        shop.person(segment="treatment_readers", articles=[("a", reason), ("b", "read together, same treatment")]): word
+        shop.person(segment="treatment_readers", articles=[("a", reason), ("b", "popular")]): word
         for reason, word in reasons.items()
     }
     shop.build()
@@ -401,7 +401,7 @@ def test_why_an_article_is_there_is_each_readers_own_and_stands_in_the_same_slot
     articles = {card.code: card.article_id for slot in planned.content.articles for card in slot}
     for row in next(shop.ledger.recipients(planned.wave_id)):
         whys = {articles[row.slots[f"ART{n}"]]: row.slots[f"WHY{n}"] for n in (1, 2)}
-        assert whys == {"a": people[row.contact_id], "b": "both"}
+        assert whys == {"a": people[row.contact_id], "b": "popular"}
 
 
 THANKS = {"name": "thanks", "segment": "high_value_free_delivery", "products": Products()}

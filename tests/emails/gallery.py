@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from orchestration.settings import Settings
 from tests.emails.gates import Mail
-from tests.emails.mailing import mailed
+from tests.emails.mailing import SHOWN, mailed
 
 WIDTHS = (320, 375, 700)
 MODES = (("light", True), ("dark", True), ("light", False))  # colour scheme, and whether images are shown
@@ -34,14 +34,14 @@ def main() -> None:
     folder.mkdir(parents=True)
     with (
         tempfile.TemporaryDirectory() as data_dir,
-        mailed(Path(data_dir), crowd=0) as mailing,
+        mailed(Path(data_dir), crowd=40) as mailing,
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
             args=["--no-sandbox", "--disable-background-networking"],
         )
-        mails = [mailing.mail(name) for name in mailing.readers]
+        mails = [mailing.mail(name) for name in SHOWN]
         sections = [_section(chromium, mail, folder) for mail in mails]
         chromium.close()
     page = folder / "index.html"

@@ -19,7 +19,7 @@ CARD = re.compile(r'<p class="why">([^<]*)</p>\s*<h2><a href="([^"?]*)\?[^"]*">(
 def whys() -> dict[str, str]:
     """What brand.yaml says for each reason of the models."""
     words = Renderer(Settings.from_env({})).brand["reading"]["whys"]
-    reasons = {"read together, same treatment": "both", "read together": "together", "same treatment": "subject"}
+    reasons = {"read_together": "together", "similar_text": "similar", "popular": "popular", "new": "new"}
     return {reason: words[word] for reason, word in reasons.items()}
 
 
@@ -29,7 +29,7 @@ def test_each_reader_sees_their_own_articles_each_under_its_reason_and_no_others
     urls = {one.url: one for one in articles().values()}
     looked_at = 0
     for name, reader in mailing.readers.items():
-        if reader.segment != "treatment_readers":
+        if not name.startswith("crowd-") or reader.email not in mailing.entries:
             continue
         mail = mailing.mail(name)
         seen = [
@@ -50,4 +50,5 @@ def test_each_reader_sees_their_own_articles_each_under_its_reason_and_no_others
             assert (url + "?" in mail.html) == is_theirs, name
             assert (url + "?" in mail.text) == is_theirs, name
         looked_at += 1
-    assert looked_at == CROWD + 2
+    # the rest had too few articles among the thirty that a wave can hold
+    assert looked_at == mailing.runs["treatment_reading"].plan.counts["recipient"] > 0.9 * CROWD

@@ -204,16 +204,16 @@ def test_each_article_stands_under_why_this_reader_has_it(renderer):
     email = render(renderer, make_campaign("treatment_reading"), slots)
     fields = {f"ART{number}": f"c{number:09d}" for number in (1, 2, 3)}
     whys = {
-        "both": "on the same subject",
+        "similar": "Close to one you have read",
         "together": "Often read with one you opened",
-        "subject": "you have read about",
+        "new": "New on our blog",
     }
 
     for part in (email.html, email.text):
         for word, words in whys.items():
             assert as_read(part, {**fields, "WHY2": word}).count(words) == 1
         # one that nobody has words for yet says something that is always true
-        assert as_read(part, {**fields, "WHY2": "novel"}).count("Goes with what you read") == 3
+        assert as_read(part, {**fields, "WHY2": "unheard-of"}).count("Goes with what you read") == 3
 
 
 def test_a_reader_sees_the_products_of_their_own_and_a_heading_only_above_some(renderer):
