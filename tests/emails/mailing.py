@@ -18,7 +18,6 @@ from orchestration.components.campaign_run import CampaignRun, run_campaign
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.services import Services
 from orchestration.core.campaign import Content, expected_send
-from orchestration.core.content import WHYS
 from orchestration.demo.catalogue import articles, products
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
@@ -117,7 +116,7 @@ def _readers(crowd: int) -> list[Reader]:
         if one.status == "publish" and not any(word in one.slug for word in BARRED)
     ]
     draw = random.Random("readers")  # noqa: S311, made-up readers need no secrecy
-    reasons = list(WHYS)
+    reasons = ["read_together", "similar_text", "popular", "new"]
 
     def taste(many: int) -> list[tuple[str, str]]:
         return [(article, draw.choice(reasons)) for article in draw.sample(shelf, many)]
