@@ -39,13 +39,13 @@ restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empt
 	@$(PY) -m orchestration.commands.restore
 
 test: setup ## All tests but the browser's
-	$(PY) -m pytest -m "not browser and not thorough and not emails" -n 2 --dist loadscope --no-loadscope-reorder
+	$(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
 	$(PY) -m pytest -m browser tests/browser
 
 check-emails: setup tests/emails/node_modules/.package-lock.json ## Every email against what mail readers, screen readers and spam filters want
-	$(PY) -m pytest -m emails tests/emails
+	$(PY) -m pytest tests/emails
 
 gallery: setup ## A page that shows every email in each mode, under DATA_DIR
 	@$(PY) -m tests.emails.gallery

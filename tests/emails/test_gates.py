@@ -5,8 +5,6 @@ import pytest
 from tests.emails import gates
 from tests.emails.mailing import AS_OF, SHOWN
 
-pytestmark = pytest.mark.emails
-
 CAMPAIGNS = ["welcome", "free_delivery_thanks", "treatment_reading"]
 # One of each campaign: what differs between its readers is nothing to a spam filter, which takes seconds over each.
 FULLEST = ["new-with-name", "buyer-three-products", "reader-three-articles"]

@@ -10,8 +10,6 @@ from orchestration.resources.renderer import Renderer
 from orchestration.settings import Settings
 from tests.emails.mailing import CROWD
 
-pytestmark = pytest.mark.emails
-
 CARD = re.compile(r'<p class="why">([^<]*)</p>\s*<h2><a href="([^"?]*)\?[^"]*">([^<]*)</a></h2>')
 
 
