@@ -23,7 +23,8 @@ PAGE = """<!doctype html>
 body { font: 16px/1.5 sans-serif; margin: 32px; background: #e8e8ea; color: #222 }
 section { margin: 0 0 56px } h2 { margin: 0 } figure { display: inline-block; vertical-align: top; margin: 12px 16px 12px 0 }
 figcaption { font-size: 14px; color: #555 } img { box-shadow: 0 1px 4px #0004 } p { margin: 4px 0 }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; max-width: 720px; background: #fff; padding: 20px; box-shadow: 0 1px 4px #0004 }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; max-width: 720px; padding: 20px }
+pre { background: #fff; box-shadow: 0 1px 4px #0004 }
 </style></head><body><h1>Every email in each mode</h1>%s</body></html>
 """
 
