@@ -1,11 +1,9 @@
 """One mailing for all gates: to plan, draft and send it costs seconds."""
 
-import os
-
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.emails.gates import HERE, Mail
+from tests.emails.gates import HERE, Mail, launched
 from tests.emails.mailing import SHOWN, mailed
 
 
@@ -30,9 +28,6 @@ def bad() -> Mail:
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+        chromium = launched(playwright)
         yield chromium
         chromium.close()

@@ -4,7 +4,6 @@ Written to `gallery/` under DATA_DIR. Widths of a small phone, a phone and a des
 """
 
 import html
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from orchestration.settings import Settings
-from tests.emails.gates import Mail
+from tests.emails.gates import Mail, launched
 from tests.emails.mailing import SHOWN, mailed
 
 WIDTHS = (320, 375, 700)
@@ -38,10 +37,7 @@ def main() -> None:
         mailed(Path(data_dir), crowd=40) as mailing,
         sync_playwright() as playwright,
     ):
-        chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+        chromium = launched(playwright)
         mails = [mailing.mail(name) for name in SHOWN]
         sections = [_section(chromium, mail, folder) for mail in mails]
         chromium.close()

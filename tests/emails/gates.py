@@ -1,7 +1,9 @@
 """What an email must keep before anybody gets one. Each gate gives what is wrong, in words; nothing is an email that passes."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,6 +54,13 @@ def npm_tools(mails: Iterable[Mail], folder: Path) -> dict[str, dict[str, list[s
     )
     assert said.returncode == 0, said.stderr
     return {files[file]: found for file, found in json.loads(said.stdout).items()}
+
+
+def launched(playwright: Any) -> Any:
+    """Debian's Chromium, or the one that CHROMIUM names."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert path, "No Chromium: install it, or set CHROMIUM to where it is."
+    return playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-background-networking"])
 
 
 def axe(browser: Any, mail: Mail) -> list[str]:
