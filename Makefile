@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,9 @@ sql: setup ## The DuckDB shell, read-only; make sql Q="select …" prints CSV
 why: setup ## Why somebody got an email, or none: make why CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.why
 
+coupons: setup ## The coupon files for the shop, those that are missing made again
+	@$(PY) -m orchestration.commands.coupons
+
 erase: setup ## Erase a person from everything: make erase CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.erase
 
@@ -40,6 +43,16 @@ test: setup ## All tests but the browser's
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
 	$(PY) -m pytest -m browser tests/browser
+
+check-emails: setup tests/emails/node_modules/.package-lock.json ## Every email against what mail readers, screen readers and spam filters want
+	$(PY) -m pytest tests/emails
+
+gallery: setup ## A page that shows every email in each mode, under DATA_DIR
+	@$(PY) -m tests.emails.gallery
+
+tests/emails/node_modules/.package-lock.json: tests/emails/package-lock.json
+	npm ci --prefix tests/emails --no-audit --no-fund --loglevel error
+	@touch $@
 
 test-faults: setup ## Deliveries killed at every point, and every call failing in every way (FAULTS_SHARE=0.1: a tenth)
 	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 2 --dist worksteal

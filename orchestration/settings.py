@@ -84,6 +84,10 @@ class Settings:
         return self.data_dir / "keys"
 
     @property
+    def coupons_dir(self) -> Path:
+        return self.data_dir / "coupons"
+
+    @property
     def dagster_home(self) -> Path:
         return self.data_dir / "dagster"
 

@@ -110,6 +110,8 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
     ]
     if campaign.articles is not None:
         upstream.append(["marts", "recommended_articles"])
+    if campaign.products is not None:
+        upstream += [["marts", "orders"], ["intermediate", "int_bought_together"], ["staging", "stg_products"]]
     launch = _launch(campaign)
     common: dict[str, Any] = {"group_name": GROUP, "tags": {TRIGGER_TAG: campaign.trigger.when}}
 
@@ -257,15 +259,20 @@ def _sample_metadata(outcome: CampaignRun) -> dict[str, Any]:
         "preheader": sample.preheader,
         "text of the email": dg.MetadataValue.md(f"```\n{sample.text}\n```"),
     }
-    if plan.cards:
-        found["articles"] = dg.MetadataValue.md(
-            "| slot | article | readers |\n|---|---|---|\n"
-            + "\n".join(
-                f"| {number + 1} | {card.title} | {plan.readers[card.code]} |"
-                for number, slot in enumerate(plan.cards)
-                for card in slot
+    titled = {
+        "articles": [[(card.title, card.code) for card in slot] for slot in plan.content.articles],
+        "products": [[(card.name, card.code) for card in slot] for slot in plan.content.products],
+    }
+    for what, slots in titled.items():
+        if any(slots):
+            found[what] = dg.MetadataValue.md(
+                f"| slot | {what} | readers |\n|---|---|---|\n"
+                + "\n".join(
+                    f"| {number + 1} | {title} | {plan.readers[code]} |"
+                    for number, slot in enumerate(slots)
+                    for title, code in slot
+                )
             )
-        )
     return found
 
 

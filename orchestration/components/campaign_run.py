@@ -19,7 +19,7 @@ from orchestration.components.planning import Plan, plan
 from orchestration.components.sending import audience_is_emptied, check_sending, without_fresh_noes
 from orchestration.components.services import Services
 from orchestration.core.audience import is_quiet
-from orchestration.core.campaign import Campaign, Rendered
+from orchestration.core.campaign import Campaign, Rendered, expected_send
 from orchestration.core.errors import PolicyBlocked, StaleApproval
 from orchestration.core.wave import Wave
 from orchestration.resources.warehouse import Warehouse
@@ -112,8 +112,9 @@ def _rehearse(services: Services, campaign: Campaign, who: str) -> CampaignRun:
     )
     if not planned.has_recipients:
         return CampaignRun(campaign.name, "rehearse", plan=planned)
-    parts = {"wave_id": "rehearsal", "slots": planned.cards}
-    sample = services.renderer.render(campaign, **parts, as_of=planned.as_of)
+    parts = {"wave_id": "rehearsal", "content": planned.content}
+    send_at = expected_send(campaign, services.settings.now())
+    sample = services.renderer.render(campaign, **parts, as_of=planned.as_of, send_at=send_at)
     found = CheckedRenderer(services.renderer, services.warehouse).check(campaign, sample, **parts)
     blocked = PolicyBlocked(campaign.name, found) if found else None
     return CampaignRun(campaign.name, "rehearse", plan=planned, sample=sample, blocked=blocked)
@@ -187,6 +188,7 @@ class _Launch:
             return delivery.draft(*outside, self._campaign, wave.wave_id, who, signed_up=signed_up)
 
         if wave.state in NOT_BEGUN:
+            _take_out_who_left(services, self._campaign, wave)
             _check_audience(services, who)
             check_sending(services.ledger, now)
 
@@ -199,6 +201,29 @@ class _Launch:
         return delivery.resume(
             *outside, self._campaign, wave.wave_id, who, still_addressable=still, signed_up=signed_up
         )
+
+
+def _take_out_who_left(services: Services, campaign: Campaign, wave: Wave) -> None:
+    """Who is not in the segment any more gets nothing: a welcome with a code for a first order is not for who bought meanwhile.
+
+    Time passes between plan and send where a draft waits for approval, for the morning, or for a release.
+    """
+    for batch in services.ledger.recipients(wave.wave_id, "recipient"):
+        members = still_members(services.warehouse, campaign.segment, {person.contact_id for person in batch})
+        left = [(person.contact_id, "left_segment") for person in batch if person.contact_id not in members]
+        if left:
+            services.ledger.drop_recipients(wave.wave_id, left)
+
+
+def still_members(warehouse: Warehouse, segment: str, contact_ids: Set[str]) -> set[str]:
+    """Which of these contacts are in the segment by the last complete build."""
+    with warehouse.reader() as con:
+        rows = con.execute(
+            "select contact_id::varchar from lake.marts.segment_members "
+            "where segment = $segment and contact_id in (select unnest($asked::uuid[]))",
+            {"segment": segment, "asked": list(contact_ids)},
+        ).fetchall()
+    return {contact_id for (contact_id,) in rows}
 
 
 def last_signups(warehouse: Warehouse, emails: Mapping[str, str]) -> dict[str, datetime]:

@@ -15,6 +15,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
+from orchestration.components.coupons import export_coupons
 from orchestration.components.delivery_audience import (
     SignedUp,
     StillAddressable,
@@ -30,6 +31,7 @@ from orchestration.components.delivery_audience import (
 from orchestration.components.delivery_campaign import (
     GONE,
     campaigns_of,
+    check_approval,
     check_unchanged,
     delete_drafts,
     make_campaign,
@@ -37,14 +39,13 @@ from orchestration.components.delivery_campaign import (
     wait_until_sent,
 )
 from orchestration.components.delivery_report import compare_person_by_person, name_missing
-from orchestration.core.campaign import Campaign, Card
+from orchestration.core.campaign import Campaign, Content, expected_send
 from orchestration.core.errors import (
     IllegalMove,
     LedgerError,
     MailchimpRefused,
     MailchimpUnknown,
     NotReadyToSend,
-    StaleApproval,
 )
 from orchestration.core.wave import Wave, audience_hash, check_move, draft_hash
 from orchestration.resources.ledger import Ledger
@@ -77,8 +78,13 @@ def draft(
         wave = _wave_of(ledger, campaign, wave_id)
         if wave.state != "planned":
             return wave
-        slots = [[Card(**card) for card in slot] for slot in wave.content.get("slots", [])]
-        rendered = renderer.render(campaign, wave_id=wave_id, slots=slots, as_of=wave.as_of)
+        rendered = renderer.render(
+            campaign,
+            wave_id=wave_id,
+            content=Content.of(wave.content),
+            as_of=wave.as_of,
+            send_at=expected_send(campaign, settings.now()),
+        )
         gateway.ensure_list()
         with recorded(ledger, wave_id, "ensure_merge_fields"):
             gateway.ensure_merge_fields()
@@ -132,8 +138,9 @@ def send(
             return wave
         if wave.state != "sending":
             check_move(wave.state, "sending", wave_id)
-            _check_approval(ledger, gateway, wave)
+            check_approval(ledger, gateway, wave)
             wave = ledger.move(wave_id, "sending", who=who, why="approved and due", at=settings.now())
+        export_coupons(settings, ledger, wave)
         for _ in range(waits.send_tries):
             why = _send_once(settings, ledger, gateway, wave, still_addressable, waits)
             if why:
@@ -275,18 +282,6 @@ def resume(
     if wave.state == "sent":
         wave = settle(settings, ledger, gateway, wave_id, who, waits=waits)
     return wave
-
-
-def _check_approval(ledger: Ledger, gateway: Gateway, wave: Wave) -> None:
-    """Whom and what was approved is whom and what will be sent: people taken out since keep it, all else voids it.
-
-    Asked before the wave is sending, so that one whose draft is gone or changed can still be cancelled.
-    """
-    same_audience = audience_hash(ledger.drafted_audience(wave.wave_id)) == wave.audience_hash
-    if wave.approved_hash is None or wave.approved_hash != wave.draft_hash or not same_audience:
-        raise StaleApproval(f"Wave {wave.wave_id} is not what was approved. Cancel it and plan again.")
-    if gateway.status(wave.mailchimp_campaign_id) == "save":
-        check_unchanged(ledger, gateway, wave.wave_id, wave.mailchimp_campaign_id)
 
 
 def _nobody_left(ledger: Ledger, wave_id: str) -> bool:

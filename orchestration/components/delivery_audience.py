@@ -181,7 +181,7 @@ def write_fields(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Me
     if wrong:
         named = ", ".join(people[one].contact_id for one in wrong[:5])
         raise NotReadyToSend(
-            f"Wave {wave_id}: Mailchimp doesn't keep the cards of {len(wrong)} members, such as {named}."
+            f"Wave {wave_id}: Mailchimp doesn't keep the cards and codes of {len(wrong)} members, such as {named}."
         )
     return members
 

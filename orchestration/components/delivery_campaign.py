@@ -8,6 +8,7 @@ import time
 from orchestration.components.delivery_audience import Waits, recorded
 from orchestration.core.campaign import Rendered
 from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, NotReadyToSend, StaleApproval
+from orchestration.core.wave import Wave, audience_hash
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp import CampaignState, Gateway
 from orchestration.settings import Settings
@@ -88,6 +89,18 @@ def campaigns_of(ledger: Ledger, gateway: Gateway, wave_id: str, waits: Waits) -
     for intent in open_creates:
         ledger.record_outcome(intent.id, "done" if found else "failed", {"found": [one.id for one in found]})
     return found
+
+
+def check_approval(ledger: Ledger, gateway: Gateway, wave: Wave) -> None:
+    """Whom and what was approved is whom and what will be sent: people taken out since keep it, all else voids it.
+
+    Asked before the wave is sending, so that one whose draft is gone or changed can still be cancelled.
+    """
+    same_audience = audience_hash(ledger.drafted_audience(wave.wave_id)) == wave.audience_hash
+    if wave.approved_hash is None or wave.approved_hash != wave.draft_hash or not same_audience:
+        raise StaleApproval(f"Wave {wave.wave_id} is not what was approved. Cancel it and plan again.")
+    if gateway.status(wave.mailchimp_campaign_id) == "save":
+        check_unchanged(ledger, gateway, wave.wave_id, wave.mailchimp_campaign_id)
 
 
 def check_unchanged(ledger: Ledger, gateway: Gateway, wave_id: str, campaign_id: str) -> None:

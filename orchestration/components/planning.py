@@ -4,7 +4,6 @@ What the query reads: the models as of the last complete, tested build, the noes
 stream in as Arrow inside the transaction that then writes the wave. So nobody can claim a contact between the look and the write.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,10 +13,11 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from orchestration.components.articles import assign
+from orchestration.components.choosing import choose_content, readers_of_cards
 from orchestration.components.sending import fresh_noes
 from orchestration.core.audience import MANNERS, is_quiet
-from orchestration.core.campaign import Campaign, Card
+from orchestration.core.campaign import Campaign, Content
+from orchestration.core.content import ARTICLE
 from orchestration.core.errors import CampaignError
 from orchestration.core.wave import WaveDraft, new_wave_id
 from orchestration.resources.ledger import Ledger
@@ -102,7 +102,17 @@ left join refusals using (contact_id)
 left join noes on members.contact_id = noes.contact_id::uuid
 """
 
-_OUTCOMES = """
+_OUTCOMES = f"""
+create or replace temp table outcomes as
+with slots as (
+    select
+        contact_id,
+        to_json(map_from_entries(list((field, value) order by field)))::varchar as slots,
+        count(*) filter (where starts_with(field, '{ARTICLE}')) as filled
+    from fields
+    group by contact_id
+)
+
 select
     due.contact_id::varchar as contact_id,
     due.entry::bigint as entry,
@@ -121,7 +131,7 @@ select
     due.evidence,
     case when outcome = 'recipient' then due.email end as email,
     case when outcome = 'recipient' then due.first_name end as first_name,
-    case when outcome = 'recipient' then coalesce(slots.slots, '{}') else '{}' end as slots
+    case when outcome = 'recipient' then coalesce(slots.slots, '{{}}') else '{{}}' end as slots
 from due
 left join slots using (contact_id)
 order by due.contact_id
@@ -136,7 +146,7 @@ _DECISIONS = "select sum(hash(contact_id, outcome, reason))::varchar from outcom
 class Plan:
     """What a plan came to. `wave_id` is None when nothing was written: a rehearsal, or nothing new since the last plan.
 
-    `counts` is as in core.wave.Wave; `cards` are the articles by slot, `readers` how many people get each code.
+    `counts` is as in core.wave.Wave; `readers` says how many people get each card of `content`, by code.
     """
 
     campaign: str
@@ -144,7 +154,7 @@ class Plan:
     as_of: datetime
     build: Build
     counts: dict[str, Any]
-    cards: list[list[Card]]
+    content: Content
     readers: dict[str, int]
 
     @property
@@ -184,7 +194,7 @@ def plan(
                 con.register("history", planning.history().read_all())
                 con.register("noes", _noes(fresh_noes(ledger, con)))
                 con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
-                kept, decisions, outcomes = _decided(con, campaign, now, build)
+                kept, decisions, outcomes = _decided(con, settings, campaign, now, build)
             before = ledger.waves(campaign.name)
             unchanged = before and before[-1].content.get("decisions") == decisions
             if rehearse or (not kept.has_recipients and unchanged):
@@ -196,14 +206,18 @@ def plan(
     return kept
 
 
-def _decided(con: DuckDBPyConnection, campaign: Campaign, now: datetime, build: Build) -> tuple[Plan, str, pa.Table]:
+def _decided(
+    con: DuckDBPyConnection, settings: Settings, campaign: Campaign, now: datetime, build: Build
+) -> tuple[Plan, str, pa.Table]:
     """What the table `due` comes to: the plan, what tells it apart from another, and a row for each member."""
     wave_id = new_wave_id(now)
-    cards = _articles(con, wave_id, campaign)
-    minimum = campaign.articles.minimum if campaign.articles else 0
-    outcomes = con.execute(_OUTCOMES, {"minimum": minimum}).to_arrow_table()
+    content = choose_content(con, settings, campaign, wave_id, now)
+    con.execute(_OUTCOMES, {"minimum": campaign.articles.minimum if campaign.articles else 0})
+    outcomes = con.execute("from outcomes").to_arrow_table()
     (decisions,) = con.execute(_DECISIONS).fetchone()
-    found = _plan(campaign, wave_id, now, build, outcomes, cards)
+    readers = readers_of_cards(con)
+    tally = Counter(zip(outcomes["outcome"].to_pylist(), outcomes["reason"].to_pylist(), strict=True))
+    found = Plan(campaign.name, wave_id, now, build, counts_of(tally), content.seen_by(readers), readers)
     # counted apart, so that the sums can show somebody the query lost
     found.counts["segment_size"] = _segment_size(con, campaign)
     return found, decisions, outcomes
@@ -248,25 +262,6 @@ def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_a
     }
 
 
-def _articles(con: DuckDBPyConnection, wave_id: str, campaign: Campaign) -> list[list[Card]]:
-    if campaign.articles is not None:
-        return assign(con, wave_id, campaign.articles)
-    con.execute("create or replace temp table slots (contact_id uuid, slots varchar, filled bigint)")
-    return []
-
-
-def _plan(
-    campaign: Campaign, wave_id: str, now: datetime, build: Build, outcomes: pa.Table, cards: list[list[Card]]
-) -> Plan:
-    tally = Counter(zip(outcomes["outcome"].to_pylist(), outcomes["reason"].to_pylist(), strict=True))
-    readers = Counter[str]()
-    for slots, number in Counter(outcomes["slots"].to_pylist()).items():
-        for code in json.loads(slots).values():
-            readers[code] += number
-    used = [[card for card in slot if card.code in readers] for slot in cards]
-    return Plan(campaign.name, wave_id, now, build, counts_of(tally), used, dict(readers))
-
-
 def _wave(plan: Plan, decisions: str, who: str, why: str) -> WaveDraft:
     return WaveDraft(
         wave_id=plan.wave_id,
@@ -277,6 +272,6 @@ def _wave(plan: Plan, decisions: str, who: str, why: str) -> WaveDraft:
         created_at=plan.as_of,
         who=who,
         why=why,
-        content={"slots": [[card.model_dump() for card in slot] for slot in plan.cards], "decisions": decisions},
+        content={**plan.content.model_dump(mode="json"), "decisions": decisions},
         segment_size=plan.counts["segment_size"],
     )

@@ -11,7 +11,8 @@ from duckdb import DuckDBPyConnection
 
 from orchestration.components.services import Services
 from orchestration.core.audience import DEFERRAL_REASONS, DROP_REASONS, EXCLUSION_REASONS
-from orchestration.core.campaign import Campaign
+from orchestration.core.campaign import Campaign, Content
+from orchestration.core.content import OFFER
 from orchestration.core.identity import address_id
 from orchestration.core.wave import Recipient, Wave
 from orchestration.resources.keys import contact_key
@@ -95,7 +96,7 @@ def _campaign(campaign: Campaign, decisions: list[tuple[Wave, Recipient]]) -> It
     for wave, row in decisions:
         yield f"    {_moment(wave.as_of)} wave {wave.wave_id} ({wave.state}): {_decision(wave, row)}"
         if row.outcome == "recipient":
-            yield from (f"      article: {title}" for title in _titles(wave, row))
+            yield from (f"      {shown}" for shown in _shown(wave, row))
 
 
 def _decision(wave: Wave, row: Recipient) -> str:
@@ -109,9 +110,15 @@ def _decision(wave: Wave, row: Recipient) -> str:
     return f"{row.outcome}, {row.reason}: {MEANINGS.get(row.reason or '', '')}"
 
 
-def _titles(wave: Wave, row: Recipient) -> list[str]:
-    titles = {card["code"]: card["title"] for slot in wave.content.get("slots", []) for card in slot}
-    return [titles[code] for _, code in sorted(row.slots.items()) if code in titles]
+def _shown(wave: Wave, row: Recipient) -> Iterator[str]:
+    content = Content.of(wave.content)
+    shown = {card.code: f"article: {card.title}" for slot in content.articles for card in slot}
+    shown |= {card.code: f"product: {card.name}" for slot in content.products for card in slot}
+    for field, code in sorted(row.slots.items()):
+        if field == OFFER:
+            yield f"code: {code}"
+        elif code in shown:
+            yield shown[code]
 
 
 def _rows(con: DuckDBPyConnection, sql: str, contact_id: str) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ DROP_REASONS = {
     "mailchimp_refused": "Mailchimp does not take the address: it looks fake, was erased, or is in a compliance state",
     "same_address": "another recipient of the wave has the same address: one email goes to it",
     "no_longer_addressable": "consent or address was gone by the time of sending (asked twice: PECR reg. 22)",
+    "left_segment": "was not in the segment any more when it was to be sent: bought meanwhile, or gave the order back, say",
     "draft_deleted": "the draft was deleted in Mailchimp, by hand or by another ledger, before it was sent",
     "not_in_sent_to": "the ledger was put back to before the send, and Mailchimp did not send it to them",
     "cancelled": "the wave was cancelled before it was sent",

@@ -1,6 +1,8 @@
-"""What a campaign file says, checked (DESIGN 6)."""
+"""What a campaign file says, checked (DESIGN 6), and what a wave's email can show."""
 
-from typing import Literal
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,11 +25,16 @@ class Trigger(_Strict):
 
 
 class Offer(_Strict):
-    """A discount code and the terms that must stand beside it (CAP 8.17)."""
+    """A discount, a code of their own for each reader, and the terms that must stand beside it (CAP 8.17).
 
-    code: str
+    Codes close `valid_days` days after the plan, at the end of that day in London. `excluded_categories` are the shop's own ids
+    of the product categories that the terms exclude: the coupon file carries them, so that the checkout does what the email says.
+    """
+
     percent: int = Field(gt=0, le=100)
+    valid_days: int = Field(gt=0)
     terms: str
+    excluded_categories: tuple[int, ...] = ()
 
 
 class Articles(_Strict):
@@ -35,6 +42,12 @@ class Articles(_Strict):
 
     slots: int = Field(3, ge=1, le=3)
     minimum: int = Field(2, ge=1)
+
+
+class Products(_Strict):
+    """Products that go with what a reader bought: how many at the most. Who has none gets the email without."""
+
+    slots: int = Field(3, ge=1, le=3)
 
 
 class Reentry(_Strict):
@@ -59,6 +72,7 @@ class Campaign(_Strict):
     subject: str
     preheader: str
     articles: Articles | None = None
+    products: Products | None = None
     offer: Offer | None = None
     approval: Literal["automatic", "by_hand"] = "by_hand"
     reentry: Reentry = Reentry()
@@ -76,6 +90,44 @@ class Card(_Strict):
     summary: str
 
 
+class ProductCard(_Strict):
+    """A product as an email shows it. `price` is in words, such as £28.00; `code` is opaque, as an article's is."""
+
+    code: str
+    sku: str
+    url: str
+    name: str
+    price: str
+
+
+class PlannedOffer(_Strict):
+    """An offer as a wave makes it. `closes_on` is the last day, in London, on which its codes are taken."""
+
+    percent: int
+    closes_on: date
+    excluded_categories: tuple[int, ...] = ()
+
+
+class Content(_Strict):
+    """What a wave's email can show, frozen when it is planned: cards by slot. Which of them a reader sees, and their own code of
+    the offer, is in their member fields."""
+
+    articles: list[list[Card]] = []
+    products: list[list[ProductCard]] = []
+    offer: PlannedOffer | None = None
+
+    @classmethod
+    def of(cls, recorded: Mapping[str, Any]) -> "Content":
+        """From a wave's `content` in the ledger, which holds other things, too."""
+        return cls(**{name: recorded[name] for name in cls.model_fields if name in recorded})
+
+    def seen_by(self, readers: Mapping[str, int]) -> "Content":
+        """Without the cards whose code nobody has."""
+        articles = [[card for card in slot if card.code in readers] for slot in self.articles]
+        products = [[card for card in slot if card.code in readers] for slot in self.products]
+        return Content(articles=articles, products=products, offer=self.offer)
+
+
 class Rendered(_Strict):
     """An email ready for Mailchimp, merge tags still in it."""
 
@@ -83,3 +135,8 @@ class Rendered(_Strict):
     preheader: str
     html: str
     text: str
+
+
+def expected_send(campaign: Campaign, now: datetime) -> datetime | None:
+    """When an email that is drafted now goes out: at once, or nobody knows yet, where it waits for a person's approval."""
+    return now if campaign.approval == "automatic" else None

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        written = trickle(settings.landing_dir, options.every, stop, _say)
+        written = trickle(settings.landing_dir, options.every, stop, _say, coupons_dir=settings.coupons_dir)
         _say(f"Stopped. Files written: {written}")
     return 0
 

@@ -83,6 +83,8 @@ def _lay_out_names(con: duckdb.DuckDBPyConnection, person: Person) -> None:
 
 
 _IS_CONTACT = "contact_id::varchar in (select name from temp.their_contacts)"
+# what an email showed them, and their own code of an offer
+_CODES = "codes = [], offer_code = null", f"{_IS_CONTACT} and (len(codes) > 0 or offer_code is not null)"
 _ON_DEVICE = "visitor_id in (select name from temp.their_devices)"
 _IS_THEIR_ORDER = (
     f"({is_theirs('orders')} or (address_id is null and (order_id in (select name from temp.their_orders) "
@@ -109,7 +111,7 @@ def _raw(con: duckdb.DuckDBPyConnection, counts: Counter[str]) -> None:
         f"{_IS_THEIR_ORDER} and (email is not null or customer_id is not null)",
         counts,
     )
-    _update(con, "lake.raw.deliveries", "codes = []", f"{_IS_CONTACT} and len(codes) > 0", counts)
+    _update(con, "lake.raw.deliveries", *_CODES, counts)
 
 
 def _rejects(con: duckdb.DuckDBPyConnection, person: Person, traces: Traces, counts: Counter[str]) -> None:
@@ -132,7 +134,7 @@ def _model(
         case "orders":
             _update(con, name, "contact_id = null", _IS_CONTACT, counts)
         case "campaign_deliveries":
-            _update(con, name, "codes = []", f"{_IS_CONTACT} and len(codes) > 0", counts)
+            _update(con, name, *_CODES, counts)
         case "int_order_events":
             _order_events(con, name, counts)
         case "int_visitors":

@@ -10,16 +10,21 @@ from orchestration.settings import Settings
 
 def contact_key(settings: Settings) -> str:
     """The key of `identity.address_id`, 64 hex digits. Losing it gives every contact a new id: it belongs in the backup."""
-    return _key(settings.keys_dir / "contact_id.key")
+    return _key(settings.keys_dir / "contact_id.key", "give every contact a new id")
 
 
-def _key(path: Path) -> str:
+def offer_key(settings: Settings) -> str:
+    """The key of readers' own offer codes (core.offers), 64 hex digits."""
+    return _key(settings.keys_dir / "offer_code.key", "give readers other codes than those they were sent")
+
+
+def _key(path: Path, what_a_new_one_does: str) -> str:
     if not path.exists():
         _make(path)
     key = path.read_text().strip()
     if len(key) != 64:
         raise WarehouseError(
-            f"{path} holds no key of 64 hex digits. Put it back from a backup: a new one would give every contact a new id."
+            f"{path} holds no key of 64 hex digits. Put it back from a backup: a new one would {what_a_new_one_does}."
         )
     return key
 

@@ -5,7 +5,7 @@ by comparing it with the times of signups.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from orchestration.core.content import ARTICLE, OFFER, PRODUCT
 from orchestration.resources.ledger_planning import UTC_TIMESTAMP, Spread, fetch_many, wave_facts
 from orchestration.resources.ledger_schema import changes
 
@@ -26,6 +27,7 @@ DELIVERIES = pa.schema(
         ("reason", pa.string()),
         ("delivery", pa.string()),
         ("codes", pa.list_(pa.string())),
+        ("offer_code", pa.string()),
         ("as_of", UTC_TIMESTAMP),
         ("sent_at", UTC_TIMESTAMP),
         ("recorded_at", UTC_TIMESTAMP),
@@ -50,6 +52,7 @@ def deliveries_table(con: Connection, after: int, upto: int) -> pa.Table:
         wave_ids, contact_ids, entries, outcomes, reasons, deliveries, happened, slots, change_ids = zip(
             *rows, strict=True
         )
+        given = [{} if text == "{}" else json.loads(text) for text in slots]
         wave = Spread(wave_ids, facts)
         arrays = [
             pa.array(wave_ids, pa.string()),
@@ -59,7 +62,8 @@ def deliveries_table(con: Connection, after: int, upto: int) -> pa.Table:
             pa.array(outcomes, pa.string()),
             pa.array(reasons, pa.string()),
             pa.array(deliveries, pa.string()),
-            pa.array([_codes(text) for text in slots], pa.list_(pa.string())),
+            pa.array([_codes(fields) for fields in given], pa.list_(pa.string())),
+            pa.array([fields.get(OFFER) for fields in given], pa.string()),
             wave.of("as_of", UTC_TIMESTAMP),
             wave.of("sent_at", UTC_TIMESTAMP),
             pc.coalesce(_moments(happened), Spread(change_ids, times).of("at", UTC_TIMESTAMP)),
@@ -72,5 +76,6 @@ def _moments(texts: Sequence[str | None]) -> pa.Array:
     return pa.array([text and datetime.fromisoformat(text) for text in texts], UTC_TIMESTAMP)
 
 
-def _codes(slots: str) -> list[str]:
-    return [] if slots == "{}" else [code for _, code in sorted(json.loads(slots).items()) if code]
+def _codes(fields: Mapping[str, str]) -> list[str]:
+    """The codes of what was shown: articles and products, in the order of their fields."""
+    return [code for field, code in sorted(fields.items()) if code and field.startswith((ARTICLE, PRODUCT))]

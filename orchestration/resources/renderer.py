@@ -5,15 +5,15 @@
     subject, preheader, offer terms of the campaign file ── Jinja2 ──►
 
 Jinja comes first, so that MJML sees whole text. What is personal stays in it as Mailchimp merge tags. Templates are the
-project's own and may use merge tags; what comes from the shop (articles) may not: Mailchimp would carry them out.
+project's own and may use merge tags; what comes from the shop (articles, products) may not: Mailchimp would carry them out.
 The variables that templates get are listed in email_templates/README.md.
 """
 
 import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -24,7 +24,8 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, Template
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from orchestration.core.campaign import Campaign, Card, Rendered
+from orchestration.core.campaign import Campaign, Card, Content, ProductCard, Rendered
+from orchestration.core.dispatch import dispatch_day
 from orchestration.core.errors import RenderError
 from orchestration.core.policy import Identity
 from orchestration.settings import PROJECT_DIR, Settings
@@ -41,7 +42,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, templates_dir: Path = PROJECT_DIR / "email_templates") -> None:
         self._dir = templates_dir
-        self._brand = _read_brand(templates_dir / "brand.yaml") | {"shop_url": settings.shop_url}
+        self.brand = _read_brand(templates_dir / "brand.yaml") | {"shop_url": settings.shop_url}
         # Sandboxed: the campaign files, whose strings are templates too, are written by marketers.
         self._jinja = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(templates_dir),
@@ -63,34 +64,61 @@ class Renderer:
                 f"{self._dir.name}/brand.yaml: `company` needs legal_name, number and registered_office."
             ) from error
 
-    def render(self, campaign: Campaign, *, wave_id: str, slots: Sequence[Sequence[Card]], as_of: datetime) -> Rendered:
+    def render(
+        self, campaign: Campaign, *, wave_id: str, content: Content, as_of: datetime, send_at: datetime | None
+    ) -> Rendered:
         """The email of one wave, merge tags still in it.
 
-        slots[i] holds the cards that may stand in slot i: a reader sees the one whose code is in their merge field
-        ART<i+1>, and nothing there when the field is empty. Raises RenderError.
+        content.articles[i] and .products[i] hold the cards that may stand in slot i: a reader sees the one whose code is in their
+        merge field ART<i+1> or PROD<i+1>, and nothing there when the field is empty. `send_at` is when it goes out, None when
+        nobody knows. Raises RenderError.
         """
+        context = self._context(campaign, wave_id=wave_id, content=content, as_of=as_of, send_at=send_at)
+        return Rendered(
+            subject=context["subject"],
+            preheader=context["preheader"],
+            html=_html(self._file(campaign, "body.mjml.j2", context), f"{campaign.template}/body.mjml.j2"),
+            text=re.sub(r"\n{3,}", "\n\n", self._file(campaign, "body.txt.j2", context)).strip() + "\n",
+        )
+
+    def markup(
+        self, campaign: Campaign, *, wave_id: str, content: Content, as_of: datetime, send_at: datetime | None
+    ) -> str:
+        """The MJML that `render` makes HTML of, for whoever wants to check it."""
+        context = self._context(campaign, wave_id=wave_id, content=content, as_of=as_of, send_at=send_at)
+        return self._file(campaign, "body.mjml.j2", context)
+
+    def _context(
+        self, campaign: Campaign, *, wave_id: str, content: Content, as_of: datetime, send_at: datetime | None
+    ) -> dict[str, Any]:
+        """The variables of templates, as email_templates/README.md lists them."""
         self._check_template(campaign)
-        _check_slots(campaign, slots)
+        _check_slots(campaign, content)
+        day = dispatch_day(send_at, self._dispatch_cutoff()) if send_at else None
         context: dict[str, Any] = {
             "campaign": campaign,
             "wave_id": wave_id,
             "as_of": as_of,
-            "brand": self._brand,
-            "slots": [[_shown(card, campaign.name, wave_id) for card in cards] for cards in slots],
+            "brand": self.brand,
+            "articles": [[_article(card, campaign.name, wave_id) for card in cards] for cards in content.articles],
+            "products": [[_product(card, campaign.name, wave_id) for card in cards] for cards in content.products],
+            "dispatch_day": day and _day(day, weekday=True),
         }
-        if campaign.offer:
-            offer = campaign.offer.model_dump()
-            context["offer"] = offer
-            offer["terms"] = self._line(campaign, "offer.terms", campaign.offer.terms, context)
+        if campaign.offer and content.offer:
+            context["offer"] = {"percent": content.offer.percent, "closes_on": _day(content.offer.closes_on)}
+            context["offer"]["terms"] = self._line(campaign, "offer.terms", campaign.offer.terms, context)
         context["subject"] = self._line(campaign, "subject", campaign.subject, context)
         context["preheader"] = self._line(campaign, "preheader", campaign.preheader, context)
-        markup = self._file(campaign, "body.mjml.j2", context)
-        return Rendered(
-            subject=context["subject"],
-            preheader=context["preheader"],
-            html=_html(markup, f"{campaign.template}/body.mjml.j2"),
-            text=re.sub(r"\n{3,}", "\n\n", self._file(campaign, "body.txt.j2", context)).strip() + "\n",
-        )
+        return context
+
+    def _dispatch_cutoff(self) -> time:
+        written = (self.brand.get("delivery") or {}).get("dispatch_cutoff", "15:00")
+        try:
+            return time.fromisoformat(written)
+        except (TypeError, ValueError) as error:
+            raise RenderError(
+                f'brand.yaml, delivery.dispatch_cutoff: {written!r} is not a time of day. Write one such as "15:00".'
+            ) from error
 
     def _check_template(self, campaign: Campaign) -> None:
         known = sorted(path.parent.name for path in self._dir.glob("*/body.mjml.j2"))
@@ -176,51 +204,62 @@ def _read_brand(path: Path) -> dict[str, Any]:
     return brand
 
 
-def _check_slots(campaign: Campaign, slots: Sequence[Sequence[Card]]) -> None:
-    allowed = campaign.articles.slots if campaign.articles else 0
-    if len(slots) > allowed:
+def _check_slots(campaign: Campaign, content: Content) -> None:
+    minimum = campaign.articles.minimum if campaign.articles else 0
+    filled = sum(1 for cards in content.articles if cards)
+    allowed = {"article": campaign.articles, "product": campaign.products}
+    for what, cards in (("article", content.articles), ("product", content.products)):
+        slots = allowed[what].slots if allowed[what] else 0
+        if len(cards) > slots:
+            raise RenderError(
+                f"Campaign {campaign.name} has {slots} {what} slots, but cards came for {len(cards)}. "
+                f"Set `{what}s: {{slots: …}}` in its defs.yaml, or plan the wave again."
+            )
+    if filled < minimum:
         raise RenderError(
-            f"Campaign {campaign.name} has {allowed} article slots, but cards came for {len(slots)}. "
-            "Set `articles: {slots: …}` in its defs.yaml, or plan the wave again."
-        )
-    filled = sum(1 for cards in slots if cards)
-    if campaign.articles and filled < campaign.articles.minimum:
-        raise RenderError(
-            f"Campaign {campaign.name} needs articles in at least {campaign.articles.minimum} slots, but only {filled} "
+            f"Campaign {campaign.name} needs articles in at least {minimum} slots, but only {filled} "
             "have any. Plan the wave again; a reader with fewer articles is excluded there."
         )
     owners: dict[str, str] = {}
-    for card in (card for cards in slots for card in cards):
-        if owners.setdefault(card.code, card.article_id) != card.article_id:
+    named = [(card.code, f"article {card.article_id}") for cards in content.articles for card in cards]
+    named += [(card.code, f"product {card.sku}") for cards in content.products for card in cards]
+    for code, item in named:
+        if owners.setdefault(code, item) != item:
             raise RenderError(
-                f"Campaign {campaign.name}: articles {owners[card.code]} and {card.article_id} share the card code "
-                f"{card.code!r}, so a reader would get the wrong one. Plan the wave again with a code for each."
+                f"Campaign {campaign.name}: {owners[code]} and {item} share the card code "
+                f"{code!r}, so a reader would get the wrong one. Plan the wave again with a code for each."
             )
 
 
-def _shown(card: Card, campaign: str, wave_id: str) -> dict[str, str]:
+def _article(card: Card, campaign: str, wave_id: str) -> dict[str, str]:
+    return _shown(f"Article {card.article_id}", card, campaign, wave_id)
+
+
+def _product(card: ProductCard, campaign: str, wave_id: str) -> dict[str, str]:
+    return _shown(f"Product {card.sku}", card, campaign, wave_id)
+
+
+def _shown(what: str, card: Card | ProductCard, campaign: str, wave_id: str) -> dict[str, str]:
     """A card as templates get it: checked, on one line each, its link tracked."""
-    for field, value in card.model_dump().items():
+    fields = card.model_dump()
+    for field, value in fields.items():
         if any(mark in text for text in (value, unquote(value)) for mark in ("*|", "|*")):
             raise RenderError(
-                f"Article {card.article_id}: its {field} contains *| or |*, which Mailchimp would carry out "
+                f"{what}: its {field} contains *| or |*, which Mailchimp would carry out "
                 "as a merge tag. Take it out in the shop."
             )
     if not _CODE.fullmatch(card.code):
-        raise RenderError(
-            f"Article {card.article_id}: the card code {card.code!r} is not made of letters and digits only."
-        )
+        raise RenderError(f"{what}: the card code {card.code!r} is not made of letters and digits only.")
     try:
         url = tracked(card.url, campaign=campaign, wave_id=wave_id)
     except RenderError as error:
-        raise RenderError(f"Article {card.article_id}, url: {error}") from error
-    return {
-        "code": card.code,
-        "article_id": card.article_id,
-        "url": url,
-        "title": _one_line(card.title),
-        "summary": _one_line(card.summary),
-    }
+        raise RenderError(f"{what}, url: {error}") from error
+    return {name: _one_line(value) for name, value in fields.items()} | {"url": url}
+
+
+def _day(day: date, *, weekday: bool = False) -> str:
+    """`25 November 2026`, or `Wednesday 25 November`: of a day so near, nobody says the year."""
+    return f"{day:%A} {day.day} {day:%B}" if weekday else f"{day.day} {day:%B %Y}"
 
 
 def _one_line(text: str) -> str:

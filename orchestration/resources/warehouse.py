@@ -77,6 +77,7 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("reason", "varchar"),
         ("delivery", "varchar"),
         ("codes", "varchar[]"),
+        ("offer_code", "varchar"),
         ("as_of", "timestamptz"),
         ("sent_at", "timestamptz"),
         ("recorded_at", "timestamptz"),

@@ -293,7 +293,8 @@ with events as (
 
 select
     events.* exclude (lines),
-    list_sum(list_transform(events.lines, lambda line: line.quantity)) as item_count
+    list_sum(list_transform(events.lines, lambda line: line.quantity)) as item_count,
+    list_sort(list_distinct(list_filter(list_transform(events.lines, lambda line: line.sku), lambda sku: sku <> ''))) as skus
 from events
 inner join order_times on events.order_id = order_times.order_id and events.occurred_at = order_times.occurred_at;
 
@@ -360,6 +361,7 @@ select
     status in ('cancelled', 'failed') as is_void,
     coupon_codes,
     coalesce(item_count, 0)::bigint as item_count,
+    coalesce(skus, []) as skus,
     event_id as last_event_id
 from states
 left join owners
@@ -791,9 +793,14 @@ where contacts.is_addressable and contacts.contact_id not in (select contact_id 
 -- What became of the emails.
 create table lake.marts.campaign_deliveries as
 select
-    wave_id, contact_id, campaign, entry, outcome, reason, delivery, coalesce(codes, []) as codes, as_of as planned_as_of,
-    sent_at, recorded_at
-from deliveries;
+    wave_id, contact_id, campaign, entry, outcome, reason, delivery, coalesce(codes, []) as codes, offer_code,
+    redemptions.order_id as redeemed_order_id, as_of as planned_as_of, sent_at, recorded_at
+from deliveries
+left join (
+    select upper(trim(code)) as offer_code, arg_min(order_id, (placed_at, order_id)) as order_id
+    from (select order_id, placed_at, unnest(coupon_codes) as code from lake.marts.orders where not is_void)
+    group by upper(trim(code))
+) as redemptions using (offer_code);
 
 create table lake.marts.campaign_performance as
 with revenue as (
@@ -817,7 +824,9 @@ with revenue as (
 select
     waves.*,
     coalesce(revenue.order_count, 0) as order_count,
-    coalesce(revenue.revenue_gbp, 0)::decimal(18, 2) as revenue_gbp
+    coalesce(revenue.revenue_gbp, 0)::decimal(18, 2) as revenue_gbp,
+    coalesce(redeemed.redeemed_count, 0) as redeemed_count,
+    coalesce(redeemed.redeemed_gbp, 0)::decimal(18, 2) as redeemed_gbp
 from (
     select
         wave_id,
@@ -834,4 +843,11 @@ from (
     from deliveries
     group by wave_id, campaign
 ) as waves
-left join revenue on waves.wave_id = revenue.wave_id;
+left join revenue on waves.wave_id = revenue.wave_id
+left join (
+    select deliveries.wave_id, count(*) as redeemed_count, sum(orders.goods_paid) as redeemed_gbp
+    from lake.marts.campaign_deliveries as deliveries
+    inner join lake.marts.orders as orders on deliveries.redeemed_order_id = orders.order_id
+    where not orders.is_void and orders.currency = 'GBP'
+    group by deliveries.wave_id
+) as redeemed on waves.wave_id = redeemed.wave_id;

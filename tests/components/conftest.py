@@ -8,10 +8,16 @@ from uuid import UUID, uuid4
 import pyarrow as pa
 import pytest
 
+from orchestration.components.campaign_run import run_campaign
+from orchestration.components.catalogue import all_campaigns
 from orchestration.components.delivery import resume
 from orchestration.components.delivery_audience import Waits
+from orchestration.components.sending import switch
+from orchestration.components.services import Services
 from orchestration.core.campaign import Campaign, Rendered, Trigger
+from orchestration.core.identity import address_id
 from orchestration.core.wave import WaveDraft, new_wave_id
+from orchestration.resources.keys import contact_key
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.mailchimp_calls import Pauses
@@ -33,8 +39,8 @@ CARD = {"article_id": "a", "url": "https://shop.test/a", "summary": "About it."}
 class PlainRenderer:
     """The smallest email that Mailchimp takes, with each reader's own card."""
 
-    def render(self, campaign, *, wave_id, slots, as_of):
-        cards = "".join(f"*|IF:ART1={card.code}|*{card.title}*|END:IF|*" for slot in slots for card in slot)
+    def render(self, campaign, *, wave_id, content, as_of, send_at):
+        cards = "".join(f"*|IF:ART1={card.code}|*{card.title}*|END:IF|*" for slot in content.articles for card in slot)
         foot = "*|LIST:ADDRESSLINE|* *|UNSUB|*"
         html = f"<html><body><p>Hello *|FNAME|*</p><p>{cards}</p><p>{foot}</p></body></html>"
         text = f"Hello *|FNAME|*\n{cards}\n{foot}"
@@ -79,7 +85,7 @@ class Shop:
             who="test",
             why="a test",
             content={
-                "slots": [
+                "articles": [
                     [{**CARD, "code": "aaaaaaaaaa", "title": "Even"}, {**CARD, "code": "bbbbbbbbbb", "title": "Odd"}]
                 ]
             },
@@ -163,3 +169,61 @@ def open_shop(tmp_path):
 @pytest.fixture
 def shop(open_shop):
     return open_shop()
+
+
+[WELCOME] = [campaign for campaign in all_campaigns() if campaign.name == "welcome"]
+TABLES = """
+create table lake.marts.contacts (
+    contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
+    is_addressable boolean
+);
+create table lake.marts.segment_members (contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
+create table lake.marts.segment_history (contact_id uuid);
+create table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
+create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+"""
+
+
+class World:
+    """A shop with a complete build, in which these people are new subscribers, and a sandbox."""
+
+    def __init__(self, shop):
+        self.shop = shop
+        env = {"DATA_DIR": str(shop.settings.data_dir), "SANDBOX_PORT": str(shop.settings.sandbox_port)}
+        settings = Settings.from_env({**env, "AS_OF": AS_OF.isoformat(), "BACKLOG": "send", "QUIET_HOURS": "off"})
+        self.services = Services(settings)
+        self.services.__dict__["gateway"] = Gateway(settings, Pauses(0.01, 0.05, 4))
+        self.ledger = self.services.ledger
+
+    def build(self, *addresses):
+        with self.services.warehouse.writer() as con:
+            con.execute(TABLES)
+            for address in addresses:
+                one = self.contact(address)
+                con.execute(
+                    "insert into lake.marts.contacts values (?, ?, 'Ann', true, 'consent', false, true)", [one, address]
+                )
+                con.execute(
+                    "insert into lake.marts.segment_members values (?, 'new_subscribers', 'e1', ?)", [one, AS_OF]
+                )
+                con.execute("insert into lake.intermediate.int_consents values (?, ?)", [one, AS_OF])
+            self.services.warehouse.record_build(con, build_id="b", build_no=1, as_of=AS_OF)
+        return self
+
+    def contact(self, address):
+        return address_id(address, contact_key(self.services.settings))
+
+    def run(self, action, approve=None, campaign=WELCOME):
+        return run_campaign(self.services, campaign, action, who="test", approve=approve)
+
+    def switch(self, action):
+        switch(self.ledger, action, who="Mia", why="wrong prices", now=AS_OF)
+
+    def says_no(self, address, objection):
+        self.ledger.record_objections([(self.contact(address), objection, AS_OF)])
+
+
+@pytest.fixture
+def world(shop):
+    """A shop with a complete build in which Ann and Bob are new subscribers, and its one campaign is the welcome."""
+    return World(shop).build("ann@shop.test", "bob@shop.test")

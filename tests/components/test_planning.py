@@ -1,6 +1,7 @@
 """Who of a segment gets an email, and who does not and why, from models' tables that the test writes itself."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.components.planning import plan
-from orchestration.core.campaign import Articles, Campaign, Reentry, Trigger
+from orchestration.core.campaign import Articles, Campaign, Offer, Products, Reentry, Trigger
 from orchestration.core.errors import CampaignError, NoBuildYet
 from orchestration.resources import ledger_schema
 from orchestration.resources.ledger import Ledger
@@ -24,7 +25,12 @@ create table if not exists lake.marts.contacts (
 create table if not exists lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
-create table if not exists lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar);
+create table if not exists lake.marts.recommended_articles (
+    contact_id uuid, rank bigint, article_id varchar, reason varchar);
+create table if not exists lake.marts.orders (contact_id uuid, skus varchar[], is_void boolean);
+create table if not exists lake.intermediate.int_bought_together (sku varchar, related_sku varchar, score double);
+create table if not exists lake.staging.stg_products (
+    sku varchar, product_name varchar, url varchar, price decimal(18, 2), currency varchar, in_stock boolean);
 create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
 """
@@ -39,9 +45,11 @@ class Shop:
         self.warehouse = Warehouse(self.settings)
         self.ledger = Ledger(self.settings)
         self.people = []
+        self.together = []
+        self.out_of_stock = set()
 
     def person(self, *, entered_at=NOW, articles=(), segment="new_subscribers", **facts):
-        """One more contact in the segment; gives their id."""
+        """One more contact in the segment; gives their id. `articles` are named, or (name, reason); `bought` are SKUs."""
         contact_id = UUID(int=len(self.people) + 1)
         standard = {
             "email": f"p{contact_id.int}@mail.test",
@@ -56,7 +64,7 @@ class Shop:
 
     def build(self, number=1):
         """Write the people there are now into the tables, and record them as a tested build."""
-        contacts, consents, members, recommended, articles = [], [], [], [], set()
+        contacts, consents, members, recommended, orders, articles = [], [], [], [], [], set()
         for contact_id, segment, entered_at, reading, facts in self.people:
             contacts.append(
                 [
@@ -68,13 +76,23 @@ class Shop:
             )
             consents.append([contact_id, facts["answered_at"]])
             members.append([contact_id, segment, f"because of e{contact_id.int}", entered_at])
-            recommended += [[contact_id, rank, article] for rank, article in enumerate(reading, 1)]
-            articles |= set(reading)
+            told = [one if isinstance(one, tuple) else (one, "read together") for one in reading]
+            recommended += [[contact_id, rank, article, why] for rank, (article, why) in enumerate(told, 1)]
+            articles |= {article for article, _ in told}
+            if "bought" in facts:
+                orders.append([contact_id, facts["bought"], False])
+        skus = sorted({sku for pair in self.together for sku in pair[:2]})
         rows = {
             "marts.contacts": contacts,
             "intermediate.int_consents": consents,
             "marts.segment_members": members,
             "marts.recommended_articles": recommended,
+            "marts.orders": orders,
+            "intermediate.int_bought_together": [list(pair) for pair in self.together],
+            "staging.stg_products": [
+                [sku, f"The {sku}", f"https://shop.test/{sku}", "28.00", "GBP", sku not in self.out_of_stock]
+                for sku in skus
+            ],
             "intermediate.int_articles": [[a, f"https://shop.test/{a}", f"About {a}", ""] for a in sorted(articles)],
         }
         with self.warehouse.writer() as con:
@@ -350,10 +368,10 @@ def test_each_reader_gets_their_own_articles_and_who_has_too_few_gets_none(shop)
     }
     shop.build()
     planned = shop.plan(campaign(**READING))
-    titles = {card.code: card.article_id for slot in planned.cards for card in slot}
+    titles = {card.code: card.article_id for slot in planned.content.articles for card in slot}
     rows = [row for batch in shop.ledger.recipients(planned.wave_id) for row in batch]
     for row in rows:
-        given = {titles[code] for code in row.slots.values()}
+        given = {titles[code] for field, code in row.slots.items() if field.startswith("ART")}
         assert given <= tastes[row.contact_id]
         assert len(given) >= 2 or (row.outcome, row.reason) == ("excluded", "no_content")
     assert [row.outcome for row in rows] == ["recipient", "recipient", "excluded"]
@@ -365,7 +383,7 @@ def test_a_wave_holds_at_most_ten_cards_a_slot_and_serves_as_many_readers_as_it_
         shop.person(segment="treatment_readers", articles=[*own, "popular-1", "popular-2"])
     shop.build()
     planned = shop.plan(campaign(**READING))
-    assert max(len(slot) for slot in planned.cards) <= 10
+    assert max(len(slot) for slot in planned.content.articles) <= 10
     assert planned.counts["recipient"] == 60
 
 
@@ -374,8 +392,70 @@ def test_codes_tell_nothing_of_the_article(shop):
     shop.build()
     planned = shop.plan(campaign(**READING))
     (row,) = next(shop.ledger.recipients(planned.wave_id))
-    assert all(len(code) == 10 and "hair" not in code for code in row.slots.values())
-    assert "hair" not in json.dumps(list(row.slots))
+    assert {field for field, code in row.slots.items() if len(code) == 10} == {"ART1", "ART2"}
+    assert "hair" not in json.dumps(row.slots)
+
+
+def test_why_an_article_is_there_is_each_readers_own_and_stands_in_the_same_slot(shop):
+    reasons = {"read_together": "together", "similar_text": "similar", "unheard of": "related"}
+    people = {
+        shop.person(segment="treatment_readers", articles=[("a", reason), ("b", "popular")]): word
+        for reason, word in reasons.items()
+    }
+    shop.build()
+    planned = shop.plan(campaign(**READING))
+    articles = {card.code: card.article_id for slot in planned.content.articles for card in slot}
+    for row in next(shop.ledger.recipients(planned.wave_id)):
+        whys = {articles[row.slots[f"ART{n}"]]: row.slots[f"WHY{n}"] for n in (1, 2)}
+        assert whys == {"a": people[row.contact_id], "b": "popular"}
+
+
+THANKS = {"name": "thanks", "segment": "high_value_free_delivery", "products": Products()}
+
+
+def test_products_go_with_what_was_bought_are_in_stock_and_new_to_the_buyer(shop):
+    shop.together = [("mask", "gel", 0.9), ("mask", "balm", 0.8), ("mask", "gone", 0.95), ("serum", "mask", 0.5)]
+    shop.out_of_stock = {"gone"}
+    first = shop.person(segment="high_value_free_delivery", bought=["mask", "gel"])
+    second = shop.person(segment="high_value_free_delivery", bought=["serum"])
+    nothing = shop.person(segment="high_value_free_delivery", bought=["unheard-of"])
+    shop.build()
+    planned = shop.plan(campaign(**THANKS))
+    cards = {card.code: card for slot in planned.content.products for card in slot}
+    given = {
+        row.contact_id: sorted(cards[code].sku for code in row.slots.values())
+        for row in next(shop.ledger.recipients(planned.wave_id))
+    }
+    assert given == {first: ["balm"], second: ["mask"], nothing: []}
+    assert {card.price for card in cards.values()} == {"£28.00"}
+    assert planned.readers == dict.fromkeys(cards, 1)
+
+
+WELCOME = {"offer": Offer(percent=10, valid_days=30, terms="t")}
+
+
+def codes_of(shop, planned):
+    return {row.contact_id: row.slots["OFFER"] for batch in shop.ledger.recipients(planned.wave_id) for row in batch}
+
+
+def test_each_person_has_a_code_of_their_own_that_nobody_can_guess_or_misread(shop):
+    for _ in range(300):
+        shop.person()
+    shop.build()
+    planned = shop.plan(campaign(**WELCOME))
+    codes = codes_of(shop, planned)
+    assert len(set(codes.values())) == 300
+    assert all(re.fullmatch("[34679CDFGHJKMNPQRTVWXY]{12}", code) for code in codes.values())
+    assert len(set("".join(codes.values()))) == 22
+    assert planned.content.offer.closes_on.isoformat() == "2026-12-22"
+    assert planned.readers == {}
+
+    shop.ledger.move(planned.wave_id, "cancelled", who="test", why="", at=NOW)
+    assert codes_of(shop, shop.plan(campaign(**WELCOME))) == codes  # who is due again has the same again
+    # without the key the same people have others
+    (shop.settings.keys_dir / "offer_code.key").unlink()
+    shop.ledger.move(shop.ledger.waves()[1].wave_id, "cancelled", who="test", why="", at=NOW)
+    assert not set(codes.values()) & set(codes_of(shop, shop.plan(campaign(**WELCOME))).values())
 
 
 def test_a_segment_that_is_no_model_is_told_with_those_that_are(shop):

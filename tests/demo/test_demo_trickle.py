@@ -1,5 +1,6 @@
 """The trickle as a watcher of the landing folder finds it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ def _run(folder, files):
         if len(lines) == files:
             stop.set()
 
-    assert trickle(folder, 0.001, stop, say) == files
+    assert trickle(folder, 0.001, stop, say, coupons_dir=folder / "coupons") == files
     return lines
 
 
@@ -57,10 +58,27 @@ def test_the_newcomer_reads_two_articles_that_are_theirs(tmp_path, read_landing)
     assert len(set(read)) == 2
 
 
+def test_somebody_orders_with_a_code_that_came_since_the_start_and_each_code_once(tmp_path, read_landing):
+    (tmp_path / "coupons").mkdir()
+    old = tmp_path / "coupons" / "welcome-w0.csv"
+    old.write_text("post_title,coupon_amount\nBEFORE\n")
+    os.utime(old, (0, 0))
+    new = tmp_path / "coupons" / "welcome-w1.csv"
+    new.write_text("post_title,coupon_amount\nK7MW,10\nX4RJ,10\n")
+    os.utime(new, (4e9, 4e9))
+    _run(tmp_path, 17)
+    (tmp_path / "coupons").rename(tmp_path.with_name("taken"))
+    orders = [
+        row for row in read_landing(tmp_path).rows["orders"] if row["status"] == "pending" and row["coupon_codes"]
+    ]
+    assert sorted(code for row in orders for code in row["coupon_codes"]) == ["k7mw", "x4rj"]
+    assert all(abs(row["discount"] - row["subtotal"] / 10) < 0.01 for row in orders)
+
+
 def test_a_trickle_told_to_stop_before_it_starts_writes_nothing(tmp_path):
     stop = threading.Event()
     stop.set()
-    assert trickle(tmp_path, 10, stop, print) == 0
+    assert trickle(tmp_path, 10, stop, print, coupons_dir=tmp_path / "coupons") == 0
     assert not list(tmp_path.iterdir())
 
 

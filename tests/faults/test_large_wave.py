@@ -85,7 +85,7 @@ def _plan(ledger, campaign, people, as_of) -> str:
         created_at=as_of,
         who="test",
         why="a large wave",
-        content={"slots": slots},
+        content={"articles": slots},
     )
     chosen = [json.dumps({f"ART{slot}": f"{slot}{which * 9}" for slot in "123"}) for which in "ab"]
     audience = pa.table(

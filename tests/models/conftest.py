@@ -204,6 +204,7 @@ def deliver(warehouse: Warehouse, key: str, deliveries: list[dict]) -> None:
             "outcome": "recipient",
             "delivery": told["delivery"],
             "codes": [],
+            "offer_code": told.get("offer_code"),
             "sent_at": told["recorded_at"],
             "recorded_at": told["recorded_at"],
         }

@@ -190,6 +190,10 @@ def _speakers():
     ]
 
 
+def _line(sku):
+    return {"line_id": "1", "sku": sku, "name": "Something", "quantity": 1, "unit_price": "20.00"}
+
+
 def _buyers():
     return [
         order("at-the-line", ago(9), "100.00"),
@@ -217,6 +221,10 @@ def _buyers():
         # the earlier state stands later in the file
         order("states-out-of-order", ago(9), "150.00", since=ago(7)),
         order("states-out-of-order", ago(9), "150.00", state="pending", since=ago(8)),
+        order("buys-a-mask-and-gel", ago(3), "60.00", lines=[_line("mask"), _line("gel"), _line("mask"), _line("")]),
+        # with codes of an email; the second order is cancelled in week two
+        order("spends-a-code", ago(3), "150.00", coupon_codes=["SPRING"]),
+        order("spends-and-cancels", ago(3), "80.00", coupon_codes=["k7mw00000002"]),
         order("completed-later", ago(9), "150.00", since=AS_OF + TICK),
         order("completed-later", ago(9), "150.00", state="pending"),
     ]
@@ -390,6 +398,16 @@ def week_two() -> list[tuple[str, dict]]:
             None, ago(2), "50.00", state="cancelled", since=ago(2, of=LATER), order_id="order-of-cancels-without-email"
         ),
         order("order-is-now-mine", ago(2), "150.00", since=ago(2, of=LATER), order_id="order-of-order-goes-to-another"),
+        order("spends-a-code", ago(2), "90.00", order_id="spent-2", coupon_codes=["K7MW00000001"]),
+        order("somebody-elses-code", ago(1), "70.00", order_id="spent-1", coupon_codes=["other", " k7mw00000001 "]),
+        order(
+            "spends-and-cancels",
+            ago(3),
+            "80.00",
+            state="cancelled",
+            since=ago(1, of=LATER),
+            coupon_codes=["k7mw00000002"],
+        ),
         order("late-state", ago(9), "150.00", state="pending", since=ago(9)),
         may_profile("second-on-the-device", when=ago(50), tracking_consent=True, visitor_id="d-till-then"),
         signup(
@@ -417,12 +435,18 @@ def week_two() -> list[tuple[str, dict]]:
     ]
 
 
-def _delivery(name, delivery, when, wave_id="wave-1"):
-    return {"wave_id": wave_id, "email": address(name), "delivery": delivery, "recorded_at": when}
+def _delivery(name, delivery, when, wave_id="wave-1", code=None):
+    told = {"wave_id": wave_id, "email": address(name), "delivery": delivery, "recorded_at": when}
+    return told | {"offer_code": code}
 
 
 DELIVERIES = [
-    [_delivery("bounces", "hard_bounce", ago(1)), _delivery("unsubscribes-in-the-email", "sent", ago(1))],
+    [
+        _delivery("bounces", "hard_bounce", ago(1)),
+        _delivery("unsubscribes-in-the-email", "sent", ago(1)),
+        _delivery("spends-a-code", "sent", ago(10), "wave-0", "K7MW00000001"),
+        _delivery("spends-and-cancels", "sent", ago(10), "wave-0", "K7MW00000002"),
+    ],
     [
         _delivery("complains", "complained", ago(1, of=LATER)),
         _delivery("bounces", "sent", ago(1, of=LATER), "wave-2"),

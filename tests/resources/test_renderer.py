@@ -1,8 +1,9 @@
 """What a subscriber reads, what Mailchimp is given, and what is refused before it gets there."""
 
 import re
+import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.core.campaign import Campaign, Card, Rendered
+from orchestration.core.campaign import Campaign, Card, Content, PlannedOffer, ProductCard, Rendered
+from orchestration.core.content import CONTENT_FIELDS
 from orchestration.core.errors import RenderError
 from orchestration.resources.renderer import Renderer, tracked
-from orchestration.settings import Settings
+from orchestration.sandbox import merge_tags
+from orchestration.settings import PROJECT_DIR, Settings
 
 SETTINGS = Settings.from_env({})
 AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
 UTM = "utm_source=email&utm_medium=email&utm_campaign=treatment_reading&utm_content=w1"
-OFFER = {"code": "WELCOME10", "percent": 10, "terms": "Closes on 31 December 2026. One use a person."}
+OFFER = {"percent": 10, "valid_days": 30, "terms": "Closes on {{ offer.closes_on }}. One use a person."}
+PLANNED = PlannedOffer(percent=10, closes_on=date(2026, 12, 31))
 READING = {"slots": 3, "minimum": 2}
 
 
@@ -28,7 +32,11 @@ def renderer() -> Renderer:
 
 
 def make_campaign(template: str, **fields) -> Campaign:
-    needs = {"welcome": {"offer": OFFER}, "treatment_reading": {"articles": READING}}.get(template, {})
+    needs = {
+        "welcome": {"offer": OFFER},
+        "free_delivery_thanks": {"products": {"slots": 3}},
+        "treatment_reading": {"articles": READING},
+    }.get(template, {})
     told = {"subject": "Hello from {{ brand.name }}", "preheader": "What is inside", **needs, **fields}
     return Campaign(
         name=template, description="d", segment="s", trigger={"when": "entry"}, template=template, priority=1, **told
@@ -46,25 +54,27 @@ def make_card(number: int, **fields) -> Card:
     return Card(**{**of_shop, **fields})
 
 
-def render(renderer: Renderer, campaign: Campaign, slots=()) -> Rendered:
-    if campaign.articles and not slots:
-        slots = [[make_card(1), make_card(2)], [make_card(3)], []]
-    return renderer.render(campaign, wave_id="w1", slots=slots, as_of=AS_OF)
+def make_product(number: int, **fields) -> ProductCard:
+    of_shop = {
+        "code": f"p{number:09d}",
+        "sku": f"LS-{number}",
+        "url": f"https://larkspur-skin.test/products/{number}",
+        "name": f"Product number {number}",
+        "price": "£28.00",
+    }
+    return ProductCard(**{**of_shop, **fields})
+
+
+def render(renderer: Renderer, campaign: Campaign, articles=(), products=(), send_at=AS_OF) -> Rendered:
+    if campaign.articles and not articles:
+        articles = [[make_card(1), make_card(2)], [make_card(3)], []]
+    content = Content(articles=articles, products=products, offer=PLANNED if campaign.offer else None)
+    return renderer.render(campaign, wave_id="w1", content=content, as_of=AS_OF, send_at=send_at)
 
 
 def as_read(text: str, fields: Mapping[str, str]) -> str:
-    """`text` as a reader with these merge fields gets it: IF blocks decided, then tags filled in."""
-
-    def chosen(block: re.Match) -> str:
-        first, *others = re.split(r"\*\|(?:ELSEIF:([^|]*)|ELSE:)\|\*", block[2])
-        for condition, part in [(block[1], first), *zip(others[::2], others[1::2], strict=True)]:
-            field, equals, value = (condition or "").partition("=")
-            if condition is None or (fields.get(field) == value if equals else fields.get(field)):
-                return part
-        return ""
-
-    decided = re.sub(r"\*\|IF:([^|]*)\|\*(.*?)\*\|END:IF\|\*", chosen, text, flags=re.DOTALL)
-    return re.sub(r"\*\|([A-Z_:]+)\|\*", lambda tag: fields.get(tag[1], tag[0]), decided)
+    """`text` as the sandbox shows it to a reader with these merge fields."""
+    return merge_tags.render(text, fields, escape=False)
 
 
 class Page(HTMLParser):
@@ -155,11 +165,9 @@ def test_welcome_has_its_code_before_all_else_and_the_terms_beside_it(renderer):
     email = render(renderer, make_campaign("welcome"))
 
     for part in (email.html, email.text):
-        order = ["10% off", "WELCOME10", "Closes on 31 December 2026.", "at the checkout", "procedures, injectables"]
-        order += ["Promoter: Larkspur Skin Ltd", "What to expect from us"]
-        places = [
-            part.index(words, part.index("first order")) if i else part.index(words) for i, words in enumerate(order)
-        ]
+        order = ["10% off", "*|OFFER|*", "Closes on 31 December 2026.", "at the checkout", "procedures, injectables"]
+        order += ["promoter: larkspur skin ltd", "what to expect from us"]
+        places = [part.lower().rindex(words.lower()) for words in order]
         assert places == sorted(places)
 
 
@@ -168,6 +176,7 @@ def test_thanks_say_over_100_pounds_after_discounts(renderer):
 
     for part in (email.html, email.text):
         assert "over £100 after discounts" in part
+        assert "Highlands and Islands" in part
         assert "free 24-hour tracked UK delivery" in part
 
 
@@ -185,23 +194,57 @@ def test_each_reader_sees_only_the_articles_whose_codes_are_in_their_fields(rend
         html, text = as_read(email.html, fields), as_read(email.text, fields)
         seen = {f"Article number {number}" for number in articles}
         assert set(Page(html).words.get("h2", [])) == seen
-        assert set(re.findall(r"^- (Article number \d+)$", text, re.M)) == seen
+        assert set(re.findall(r"^(Article number \d+)$", text, re.M)) == seen
         assert "ART" not in html + text
         assert not articles or "\n\n\n\n" not in text
 
 
-def test_slot_blocks_stand_in_the_html_as_mailchimp_wants_them(renderer):
-    email = render(renderer, make_campaign("treatment_reading"), [[make_card(1), make_card(2)], [make_card(3)]])
+def test_each_article_stands_under_why_this_reader_has_it(renderer):
+    slots = [[make_card(1)], [make_card(2)], [make_card(3)]]
+    email = render(renderer, make_campaign("treatment_reading"), slots)
+    fields = {f"ART{number}": f"c{number:09d}" for number in (1, 2, 3)}
+    whys = {
+        "similar": "Close to one you have read",
+        "together": "Often read with one you opened",
+        "new": "New on our blog",
+    }
 
     for part in (email.html, email.text):
-        tags = re.findall(r"\*\|(?:IF:ART|ELSEIF|END)[^|]*\|\*", part[part.index("related reading") :])
-        assert tags == [
-            "*|IF:ART1=c000000001|*",
-            "*|ELSEIF:ART1=c000000002|*",
-            "*|END:IF|*",
-            "*|IF:ART2=c000000003|*",
-            "*|END:IF|*",
-        ]
+        for word, words in whys.items():
+            assert as_read(part, {**fields, "WHY2": word}).count(words) == 1
+        # one that nobody has words for yet says something that is always true
+        assert as_read(part, {**fields, "WHY2": "unheard-of"}).count("Goes with what you read") == 3
+
+
+def test_a_reader_sees_the_products_of_their_own_and_a_heading_only_above_some(renderer):
+    products = [[make_product(1), make_product(2)], [make_product(3)], [make_product(4)]]
+    email = render(renderer, make_campaign("free_delivery_thanks"), products=products)
+
+    for part in (email.html, email.text):
+        for codes in ({"PROD1": 2, "PROD2": 3}, {"PROD3": 4}, {}):
+            seen = as_read(part, {field: f"p{number:09d}" for field, number in codes.items()})
+            assert set(re.findall(r"Product number (\d)", seen)) == {str(number) for number in codes.values()}
+            assert seen.lower().count("often bought with what you chose") == bool(codes)
+            assert seen.count("£28.00") == len(codes)
+    assert "bought with" not in render(renderer, make_campaign("free_delivery_thanks")).html
+
+
+@pytest.mark.parametrize(
+    ("send_at", "line"),
+    [
+        (
+            datetime(2026, 11, 25, 10, tzinfo=UTC),
+            "Orders placed by 3pm on Wednesday 25 November are dispatched that day.",
+        ),
+        (datetime(2026, 11, 25, 15, tzinfo=UTC), None),
+        (None, None),  # a draft that waits for a person: nobody knows when it goes out
+    ],
+)
+def test_same_day_dispatch_is_named_with_its_day_and_only_where_it_is_true_at_the_send(renderer, send_at, line):
+    email = render(renderer, make_campaign("free_delivery_thanks"), send_at=send_at)
+
+    for part in (email.html, email.text):
+        assert (line in part) if line else ("dispatched that day" not in part)
 
 
 def test_thirty_long_cards_stay_far_below_what_a_mail_reader_clips(renderer):
@@ -280,7 +323,7 @@ def test_links_carry_the_campaign_and_keep_their_own_query_and_fragment(renderer
     email = render(renderer, make_campaign("treatment_reading"), slots)
 
     assert expected in Page(email.html).links
-    assert f"\n  {expected}\n" in email.text
+    assert f"\n{expected}\n" in email.text
 
 
 def test_the_campaign_files_own_strings_are_templates_too(renderer):
@@ -324,17 +367,67 @@ def test_an_unknown_template_is_answered_with_those_that_exist(renderer, templat
 
 
 @pytest.mark.parametrize(
-    ("slots", "message"),
+    ("articles", "message"),
     [
         ([[make_card(1)], [], []], "at least 2 slots, but only 1"),
         ([[make_card(1)], [make_card(2)], [make_card(3)], [make_card(4)]], "has 3 article slots, but cards came for 4"),
-        ([[make_card(1)], [make_card(2, code="c000000001")]], "article-1 and article-2 share the card code"),
+        (
+            [[make_card(1)], [make_card(2, code="c000000001")]],
+            "article article-1 and article article-2 share the card code",
+        ),
         ([[make_card(1, code="a|b")], [make_card(2)]], "the card code 'a|b'"),
     ],
 )
-def test_slots_that_would_show_a_reader_the_wrong_thing_are_refused(renderer, slots, message):
+def test_slots_that_would_show_a_reader_the_wrong_thing_are_refused(renderer, articles, message):
     with pytest.raises(RenderError, match=re.escape(message)):
-        render(renderer, make_campaign("treatment_reading"), slots)
+        render(renderer, make_campaign("treatment_reading"), articles)
+
+
+def test_products_are_held_to_the_same_rules_as_articles(renderer):
+    campaign = make_campaign("free_delivery_thanks")
+    with pytest.raises(RenderError, match="has 3 product slots, but cards came for 4"):
+        render(renderer, campaign, products=[[make_product(number)] for number in range(4)])
+    with pytest.raises(RenderError, match=r"Product LS-1: its name contains \*\|"):
+        render(renderer, campaign, products=[[make_product(1, name="Cream *|UNSUB|*")]])
+    with pytest.raises(RenderError, match="Product LS-1, url: 'javascript:x' is not a web address"):
+        render(renderer, campaign, products=[[make_product(1, url="javascript:x")]])
+
+
+README = (PROJECT_DIR / "email_templates" / "README.md").read_text()
+
+
+def readme_rows(heading: str) -> set[str]:
+    """The names in the first column of the table under a heading."""
+    table = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return {name for row in re.findall(r"^\|([^|]+)\|", table, re.M) for name in re.findall(r"`(\w+)`", row)}
+
+
+def test_the_readme_lists_the_variables_there_are_and_no_other(renderer):
+    broken = make_campaign("welcome", offer={**OFFER, "terms": "t"}, preheader="{{ nothing }}")
+    with pytest.raises(RenderError) as caught:
+        render(renderer, broken)
+    known = re.search(r"variables it may use are ([\w, ]+) \(", str(caught.value))[1].split(", ")
+    assert readme_rows("Variables") == {*known, "preheader"}
+
+
+def test_the_readme_lists_the_partials_and_fields_there_are_and_no_other():
+    folder = PROJECT_DIR / "email_templates" / "partials"
+    assert readme_rows("Partials") == {path.name.partition(".")[0] for path in folder.iterdir()}
+    named = set(re.findall(r"\*\|([A-Z]+\d?)\|\*", README.partition("## Merge tags")[2].partition("## A new")[0]))
+    assert {field for field in CONTENT_FIELDS if not field.endswith("2")} <= named
+
+
+def test_the_new_email_of_the_readme_is_one_that_renders(tmp_path):
+    shutil.copytree(PROJECT_DIR / "email_templates", tmp_path / "templates")
+    body = re.search(r"^ {7}\{% extends.*?endblock %\}$", README, re.M | re.S)[0]
+    note = tmp_path / "templates" / "note"
+    note.mkdir()
+    (note / "body.mjml.j2").write_text(re.sub("^ {7}", "", body, flags=re.M))
+    (note / "body.txt.j2").write_text('{% extends "layout.txt.j2" %}{% block content %}What it says.{% endblock %}')
+
+    email = render(Renderer(SETTINGS, tmp_path / "templates"), make_campaign("note"))
+    assert Page(email.html).words["h1"] == ["What it is about"]
+    assert "What it says." in email.text
 
 
 @pytest.fixture

@@ -34,6 +34,17 @@ revenue as (
     group by wave_id
 ),
 
+redeemed as (
+    select
+        deliveries.wave_id,
+        count(*) as redeemed_count,
+        sum(orders.goods_paid) as redeemed_gbp
+    from deliveries
+    inner join {{ ref("orders") }} as orders on deliveries.redeemed_order_id = orders.order_id
+    where not orders.is_void and orders.currency = 'GBP'
+    group by deliveries.wave_id
+),
+
 waves as (
     select
         wave_id,
@@ -64,6 +75,9 @@ select
     waves.unsubscribed_count,
     waves.complained_count,
     coalesce(revenue.order_count, 0) as order_count,
-    coalesce(revenue.revenue_gbp, 0)::decimal(18, 2) as revenue_gbp
+    coalesce(revenue.revenue_gbp, 0)::decimal(18, 2) as revenue_gbp,
+    coalesce(redeemed.redeemed_count, 0) as redeemed_count,
+    coalesce(redeemed.redeemed_gbp, 0)::decimal(18, 2) as redeemed_gbp
 from waves
 left join revenue on waves.wave_id = revenue.wave_id
+left join redeemed on waves.wave_id = redeemed.wave_id

@@ -60,6 +60,7 @@ select
     latest.status in ('cancelled', 'failed') as is_void,
     latest.coupon_codes,
     latest.item_count,
+    coalesce(latest.skus, []) as skus,
     latest.event_id as last_event_id
 from latest
 {{ join_contact("latest", "last_addressed_at", "last_address_id") }}

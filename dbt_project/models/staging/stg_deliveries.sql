@@ -13,6 +13,7 @@ select
     reason,
     delivery,
     codes,
+    offer_code,
     as_of,
     sent_at,
     recorded_at,

@@ -22,6 +22,7 @@ select
     country,
     coupon_codes,
     coalesce(list_sum(list_transform(lines, lambda line: line.quantity)), 0)::bigint as item_count,
+    list_sort(list_distinct(list_filter(list_transform(lines, lambda line: line.sku), lambda sku: sku <> ''))) as skus,
 
     -- money, in `currency`, VAT in
     subtotal,
