@@ -1,0 +1,84 @@
+"""The collector as one Starlette application."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from orchestration.collector.callers import Callers, Rate
+from orchestration.collector.counts import CONTENT_TYPE, Counts
+from orchestration.collector.events import EventDoors
+from orchestration.collector.journal import Journal, NotStored
+from orchestration.collector.openapi import described
+from orchestration.collector.webhooks import WebhookDoors
+from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application that writes into settings.landing_dir; it starts to write when it is served."""
+    journal, counts = Journal(settings.landing_dir), Counts()
+    rate = Rate(settings.collector_rate)
+    events = EventDoors(
+        settings, Callers(settings.collector_key, settings.collector_origins, rate), journal, counts
+    )
+    webhooks = WebhookDoors(settings, rate, journal, counts)
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "up"})
+
+    async def metrics(request: Request) -> Response:
+        return Response(counts.text(journal), headers={"Content-Type": CONTENT_TYPE})
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(described(settings))
+
+    async def refused(request: Request, error: HTTPException) -> Response:
+        counts.refused(error.status_code)
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    async def not_stored(request: Request, error: NotStored) -> Response:
+        counts.refused(503)
+        return JSONResponse({"error": "can't be stored just now: send it again"}, 503, {"Retry-After": "10"})
+
+    async def failed(request: Request, error: Exception) -> Response:
+        counts.refused(500)
+        return JSONResponse({"error": "something went wrong here"}, 500)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await journal.start()
+        yield
+        await journal.stop()
+
+    routes = [
+        Route("/v1/article-views", events.article_views, methods=["POST"]),
+        Route("/v1/signups", events.signups, methods=["POST"]),
+        Route("/webhooks/woocommerce", webhooks.woocommerce, methods=["POST"]),
+        Route("/webhooks/mailchimp", webhooks.mailchimp_validation, methods=["GET"]),
+        Route("/webhooks/mailchimp", webhooks.mailchimp, methods=["POST"]),
+        Route("/healthz", healthz),
+        Route("/metrics", metrics),
+        Route("/openapi.json", openapi),
+    ]
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.collector_origins,
+                allow_methods=["POST"],
+                allow_headers=["Content-Type"],
+            )
+        ],
+        exception_handlers={HTTPException: refused, NotStored: not_stored, Exception: failed},
+    )
