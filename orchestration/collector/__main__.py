@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 
 from orchestration.collector.server import serve
 from orchestration.core.errors import SettingsError
@@ -10,6 +11,7 @@ from orchestration.settings import Settings
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        serve(Settings.from_env())
+        with suppress(KeyboardInterrupt):  # how it is stopped; by then all is on disk
+            serve(Settings.from_env())
     except SettingsError as error:
         sys.exit(str(error))

@@ -1,6 +1,5 @@
 """The collector as one Starlette application."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from orchestration.collector.callers import Callers, Rate
 from orchestration.collector.counts import CONTENT_TYPE, Counts
@@ -20,16 +20,22 @@ from orchestration.collector.openapi import described
 from orchestration.collector.webhooks import WebhookDoors
 from orchestration.settings import Settings
 
-log = logging.getLogger(__name__)
+
+class Cors(CORSMiddleware):
+    """Starlette's, but a request without an origin, which is no browser's on a page, passes by untouched."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not any(name == b"origin" for name, _ in scope["headers"]):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings) -> Starlette:
     """The application that writes into settings.landing_dir; it starts to write when it is served."""
     journal, counts = Journal(settings.landing_dir), Counts()
     rate = Rate(settings.collector_rate)
-    events = EventDoors(
-        settings, Callers(settings.collector_key, settings.collector_origins, rate), journal, counts
-    )
+    events = EventDoors(settings, Callers(settings.collector_key, settings.collector_origins, rate), journal, counts)
     webhooks = WebhookDoors(settings, rate, journal, counts)
 
     async def healthz(request: Request) -> Response:
@@ -74,7 +80,7 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
         middleware=[
             Middleware(
-                CORSMiddleware,
+                Cors,
                 allow_origins=settings.collector_origins,
                 allow_methods=["POST"],
                 allow_headers=["Content-Type"],

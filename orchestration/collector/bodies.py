@@ -7,18 +7,27 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 
+def headers_of(request: Request) -> dict[bytes, bytes]:
+    """The headers by their names in small letters; of one that is there twice, the last. Each is looked at for every event, and
+    Starlette's own mapping decodes them all each time."""
+    return dict(request.scope["headers"])
+
+
 async def body_of(request: Request, limit: int) -> bytes:
-    """The whole body. Raises HTTPException 413 as soon as it is known to be larger than `limit` bytes."""
-    length = request.headers.get("content-length", "")
+    """The whole body. Raises HTTPException: 413 as soon as it is known to be larger than `limit` bytes, 400 if it breaks off."""
+    length = headers_of(request).get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
+    body = b""
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise HTTPException(400, "the body broke off")
+        body += message.get("body", b"")
+        if len(body) > limit:
             raise _too_large(limit)
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        if not message.get("more_body", False):
+            return body
 
 
 def json_of(body: bytes) -> Any:

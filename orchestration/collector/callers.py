@@ -14,8 +14,12 @@ from collections import Counter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from orchestration.collector.bodies import headers_of
+
 WINDOW_SECONDS = 60
-BOT = re.compile(r"bot|crawl|spider|slurp|headless|preview|scan|monitor|curl|wget|python|java/|libwww|lighthouse|^$", re.I)
+BOT = re.compile(
+    r"bot|crawl|spider|slurp|headless|preview|scan|monitor|curl|wget|python|java/|libwww|lighthouse|^$", re.I
+)
 
 
 class Rate:
@@ -46,7 +50,7 @@ class Callers:
 
     def __init__(self, key: str | None, origins: tuple[str, ...], rate: Rate) -> None:
         self._key = key.encode() if key else None
-        self._origins = frozenset(origins)
+        self._origins = frozenset(origin.encode() for origin in origins)
         self.rate = rate
 
     def is_server(self, request: Request) -> bool:
@@ -54,13 +58,14 @@ class Callers:
 
         Raises HTTPException: 401 for anybody else, 429 for a browser that calls too often.
         """
-        said = request.headers.get("authorization")
+        headers = headers_of(request)
+        said = headers.get(b"authorization")
         if said is not None and self._key is not None:
-            scheme, _, key = said.partition(" ")
-            if scheme.lower() == "bearer" and hmac.compare_digest(key.strip().encode(), self._key):
+            scheme, _, key = said.partition(b" ")
+            if scheme.lower() == b"bearer" and hmac.compare_digest(key.strip(), self._key):
                 return True
         self.rate.count(request)
-        if said is None and request.headers.get("origin") in self._origins:
+        if said is None and headers.get(b"origin") in self._origins:
             return False
         raise HTTPException(401, "send the key as Authorization: Bearer …, or call from a page of the shop")
 

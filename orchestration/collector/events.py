@@ -51,11 +51,11 @@ class EventDoors:
         if not is_server and is_bot(request):
             self._counts.event(source.name, "left_out", len(events))
             return _answer([{"status": "left_out", "why": "a bot"}] * len(events), 200)
-        now = self._settings.now().isoformat()
         lines, answers = [], []
         for event in events:
             try:
-                row = landing_row(source, _complete(event, now) if is_server else of_a_browser(_complete(event, now)))
+                said = self._complete(event)
+                row = landing_row(source, said if is_server else of_a_browser(said))
             except EventRefused as error:
                 answers.append({"status": "refused", "why": str(error)})
             else:
@@ -68,17 +68,16 @@ class EventDoors:
             self._counts.event(source.name, "refused", len(events) - len(lines))
         return _answer(answers, 200 if lines else 400)
 
-
-def _complete(event: Any, now: str) -> dict[str, Any]:
-    """The event with what may be left to us: an id, the time, no interests."""
-    if not isinstance(event, dict):
-        raise EventRefused("the event is not a JSON object")
-    if event.get("event_id") is None:
-        event["event_id"] = str(uuid.uuid4())
-    if event.get("occurred_at") is None:
-        event["occurred_at"] = now
-    event.setdefault("interests", [])
-    return event
+    def _complete(self, event: Any) -> dict[str, Any]:
+        """The event with what may be left to us: an id, the time, no interests."""
+        if not isinstance(event, dict):
+            raise EventRefused("the event is not a JSON object")
+        if event.get("event_id") is None:
+            event["event_id"] = str(uuid.uuid4())
+        if event.get("occurred_at") is None:
+            event["occurred_at"] = self._settings.now().isoformat()
+        event.setdefault("interests", [])
+        return event
 
 
 def _signup_of_a_browser(said: Said) -> dict[str, Any]:

@@ -43,7 +43,11 @@ def described(settings: Settings) -> dict[str, Any]:
     """The document, with the limits of these settings."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Pennypost collector", "version": "1", "description": "Answers 2xx when an event is on disk."},
+        "info": {
+            "title": "Pennypost collector",
+            "version": "1",
+            "description": "Answers 2xx when an event is on disk.",
+        },
         "servers": [{"url": settings.collector_url}],
         "components": {
             "schemas": {
@@ -63,7 +67,10 @@ def described(settings: Settings) -> dict[str, Any]:
             "/v1/signups": {"post": _events("Signup", "What a person said about being written to.", settings)},
             "/v1/article-views": {"post": _events("ArticleView", "What was read.", settings)},
             "/webhooks/woocommerce": {"post": _woocommerce()},
-            "/webhooks/mailchimp": {"get": _simple("Mailchimp's look whether somebody is there."), "post": _mailchimp()},
+            "/webhooks/mailchimp": {
+                "get": _simple("Mailchimp's look whether somebody is there."),
+                "post": _mailchimp(),
+            },
             "/healthz": {"get": _simple("Whether it is up.")},
             "/metrics": {
                 "get": {
