@@ -14,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 
 from orchestration.collector.callers import Callers, Rate
 from orchestration.collector.counts import CONTENT_TYPE, Counts
-from orchestration.collector.events import EventDoors
+from orchestration.collector.events import EventDoor
 from orchestration.collector.journal import Journal, NotStored
 from orchestration.collector.openapi import described
 from orchestration.collector.webhooks import WebhookDoors
+from orchestration.core.contracts import ARTICLE_VIEWS, SIGNUPS
 from orchestration.settings import Settings
 
 
@@ -35,7 +36,7 @@ def create_app(settings: Settings) -> Starlette:
     """The application that writes into settings.landing_dir; it starts to write when it is served."""
     journal, counts = Journal(settings.landing_dir), Counts()
     rate = Rate(settings.collector_rate)
-    events = EventDoors(settings, Callers(settings.collector_key, settings.collector_origins, rate), journal, counts)
+    callers = Callers(settings.collector_key, settings.collector_origins, rate)
     webhooks = WebhookDoors(settings, rate, journal, counts)
 
     async def healthz(request: Request) -> Response:
@@ -66,8 +67,8 @@ def create_app(settings: Settings) -> Starlette:
         await journal.stop()
 
     routes = [
-        Route("/v1/article-views", events.article_views, methods=["POST"]),
-        Route("/v1/signups", events.signups, methods=["POST"]),
+        Route("/v1/article-views", EventDoor(ARTICLE_VIEWS, settings, callers, journal, counts), methods=["POST"]),
+        Route("/v1/signups", EventDoor(SIGNUPS, settings, callers, journal, counts), methods=["POST"]),
         Route("/webhooks/woocommerce", webhooks.woocommerce, methods=["POST"]),
         Route("/webhooks/mailchimp", webhooks.mailchimp_validation, methods=["GET"]),
         Route("/webhooks/mailchimp", webhooks.mailchimp, methods=["POST"]),

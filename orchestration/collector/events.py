@@ -13,6 +13,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from orchestration.collector.bodies import body_of, json_of, line_of
 from orchestration.collector.callers import Callers, is_bot
@@ -27,22 +28,22 @@ BROWSERS_OWN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 Said = Mapping[str, Any]
 
 
-class EventDoors:
-    """Both doors, on one journal."""
+class EventDoor:
+    """One of them, an ASGI application of its own: a plain endpoint of Starlette's has more layers, and each event would pay."""
 
-    def __init__(self, settings: Settings, callers: Callers, journal: Journal, counts: Counts) -> None:
+    def __init__(self, source: Source, settings: Settings, callers: Callers, journal: Journal, counts: Counts) -> None:
+        self._source = source
         self._settings = settings
         self._callers = callers
         self._journal = journal
         self._counts = counts
 
-    async def signups(self, request: Request) -> Response:
-        return await self._take(request, SIGNUPS, _signup_of_a_browser)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._take(Request(scope, receive))
+        await answer(scope, receive, send)
 
-    async def article_views(self, request: Request) -> Response:
-        return await self._take(request, ARTICLE_VIEWS, _view_of_a_browser)
-
-    async def _take(self, request: Request, source: Source, of_a_browser: Callable[[Said], dict[str, Any]]) -> Response:
+    async def _take(self, request: Request) -> Response:
+        source, of_a_browser = self._source, OF_A_BROWSER[self._source.name]
         is_server = self._callers.is_server(request)
         said = json_of(await body_of(request, self._settings.collector_largest_body))
         events = said if isinstance(said, list) else [said]
@@ -96,6 +97,12 @@ def _view_of_a_browser(said: Said) -> dict[str, Any]:
     if said.get("email") is not None:
         raise EventRefused("email: only with the key")
     return {**said, "event_id": _own_id(said)}
+
+
+OF_A_BROWSER: dict[str, Callable[[Said], dict[str, Any]]] = {
+    SIGNUPS.name: _signup_of_a_browser,
+    ARTICLE_VIEWS.name: _view_of_a_browser,
+}
 
 
 def _own_id(said: Said) -> str:

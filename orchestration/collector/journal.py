@@ -5,9 +5,9 @@
                             ▼  renamed when it is old or large enough
                         landing/<source>/<name>.jsonl
 
-The open files lie under landing/, since a rename must not cross a file system, and in a hidden folder, which ingest and erasure pass
-over. Killed at any moment, what was acknowledged is in one of the two places; the next start renames what is left over. A last line
-without its end was never acknowledged, and is cut off.
+The open files lie under landing/, since a rename must not cross a file system, and in a hidden folder, which ingest and erasure
+pass over. Killed at any moment, what was acknowledged is in one of the two places; the next start renames what is left over. A last
+line without its end was never acknowledged, and is cut off.
 """
 
 import asyncio
@@ -54,6 +54,7 @@ class Journal:
         self._landing = landing_dir
         self._folder = landing_dir / ".collector"
         self._open: dict[str, OpenFile] = {}
+        self._failing: set[str] = set()
         self._pending: list[Waiting] = []
         self._wake = asyncio.Event()
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="collector-disk")
@@ -133,9 +134,12 @@ class Journal:
             try:
                 self._file(source).append(b"".join(parts))
                 self.commits += 1
+                self._failing.discard(source)
             except OSError as error:
-                log.error("Events for landing/%s are not stored: %s", source, error.strerror)
                 failed[source] = error.strerror or "the disk failed"
+                if source not in self._failing:
+                    log.error("Events for landing/%s can't be stored, and are answered 503: %s", source, failed[source])
+                self._failing.add(source)
         now = time.monotonic()
         for source, file in list(self._open.items()):
             if source in failed or file.lands_at <= now or file.size >= LARGEST_FILE:

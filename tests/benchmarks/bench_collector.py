@@ -1,6 +1,6 @@
 """How fast the collector acknowledges durable events, beside an empty answer; that none is lost when it is killed; a full disk.
 
-    python tests/benchmarks/bench_collector.py [--requests 20000]
+    python tests/benchmarks/bench_collector.py [--requests 6000]
 
 CPU seconds are the server process's own, with its threads; what the machine does beside changes them little.
 """
@@ -30,7 +30,7 @@ from orchestration.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 64
 BATCH = 100
-ROUNDS = 3
+ROUNDS = 7
 KILLS = 10
 LIMIT = 2.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -38,7 +38,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=20_000, help="requests of each side of each round")
+    parser.add_argument("--requests", type=int, default=6_000, help="requests of each side of each round")
     requests = parser.parse_args().requests
     with tempfile.TemporaryDirectory() as folder:
         is_good = speed(Path(folder) / "speed", requests)
@@ -123,7 +123,7 @@ async def _while_killed(data_dir: Path, port: int) -> Load:
 
 
 def full_disk(data_dir: Path) -> bool:
-    """On a file system of 2 MB of its own: 503 when it is full, 200 when there is room again, and nothing acknowledged is lost."""
+    """On a file system of 2 MB of its own: 503 when it is full, 200 when there is room again, and nothing acknowledged lost."""
     data_dir.mkdir()
     inside = f"mount -t tmpfs -o size=2m none {data_dir} && exec {sys.executable} -m orchestration.collector"
     arguments = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside]
@@ -180,7 +180,9 @@ def _started(arguments: list[str], data_dir: Path, port: int) -> Iterator[subpro
 
 def _start(arguments: list[str], data_dir: Path, port: int) -> subprocess.Popen:
     own = {"DATA_DIR": str(data_dir), "COLLECTOR_PORT": str(port), "COLLECTOR_KEY": KEY, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(arguments, cwd=ROOT, env=os.environ | own, preexec_fn=_default_signals)
+    return subprocess.Popen(
+        arguments, cwd=ROOT, env=os.environ | own, stderr=subprocess.DEVNULL, preexec_fn=_default_signals
+    )
 
 
 def _default_signals() -> None:
