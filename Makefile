@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench setup lock
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench bench-collector setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +54,9 @@ lint: setup ## Style, and who may import whom
 
 bench: setup ## Speed and memory, as ratios measured in one run
 	$(PY) tests/benchmarks/run.py
+
+bench-collector: setup ## Events a second acknowledged durable, beside an empty answer; killed under load; a full disk
+	$(PY) tests/benchmarks/bench_collector.py
 
 setup: .venv/ready
 

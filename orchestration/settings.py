@@ -42,6 +42,7 @@ class Settings:
     woocommerce_webhook_secret: str | None
     mailchimp_webhook_secret: str | None
     mailchimp_webhook_key: str | None
+    preferences_key: str | None
     shop_currency: str
     demo_port: int
     from_name: str
@@ -80,6 +81,7 @@ class Settings:
             woocommerce_webhook_secret=env.get("WOOCOMMERCE_WEBHOOK_SECRET") or None,
             mailchimp_webhook_secret=env.get("MAILCHIMP_WEBHOOK_SECRET") or None,
             mailchimp_webhook_key=env.get("MAILCHIMP_WEBHOOK_KEY") or None,
+            preferences_key=env.get("PREFERENCES_KEY") or None,
             shop_currency=env.get("SHOP_CURRENCY") or "GBP",
             demo_port=int(_number(env, "DEMO_PORT", 8040)),
             from_name=env.get("FROM_NAME") or "Larkspur Skin",

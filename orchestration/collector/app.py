@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -17,9 +18,12 @@ from orchestration.collector.counts import CONTENT_TYPE, Counts
 from orchestration.collector.events import EventDoor
 from orchestration.collector.journal import Journal, NotStored
 from orchestration.collector.openapi import described
+from orchestration.collector.preferences import PreferencePage
 from orchestration.collector.webhooks import WebhookDoors
 from orchestration.core.contracts import ARTICLE_VIEWS, SIGNUPS
 from orchestration.settings import Settings
+
+BEACON = Path(__file__).parent / "static" / "beacon.js"
 
 
 class Cors(CORSMiddleware):
@@ -38,12 +42,16 @@ def create_app(settings: Settings) -> Starlette:
     rate = Rate(settings.collector_rate)
     callers = Callers(settings.collector_key, settings.collector_origins, rate)
     webhooks = WebhookDoors(settings, rate, journal, counts)
+    preferences = PreferencePage(settings, rate, journal, counts)
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"status": "up"})
 
     async def metrics(request: Request) -> Response:
         return Response(counts.text(journal), headers={"Content-Type": CONTENT_TYPE})
+
+    async def beacon(request: Request) -> Response:
+        return FileResponse(BEACON, media_type="text/javascript", headers={"Cache-Control": "public, max-age=3600"})
 
     async def openapi(request: Request) -> Response:
         return JSONResponse(described(settings))
@@ -72,6 +80,9 @@ def create_app(settings: Settings) -> Starlette:
         Route("/webhooks/woocommerce", webhooks.woocommerce, methods=["POST"]),
         Route("/webhooks/mailchimp", webhooks.mailchimp_validation, methods=["GET"]),
         Route("/webhooks/mailchimp", webhooks.mailchimp, methods=["POST"]),
+        Route("/preferences/{token}", preferences.show, methods=["GET"]),
+        Route("/preferences/{token}", preferences.take, methods=["POST"]),
+        Route("/beacon.js", beacon),
         Route("/healthz", healthz),
         Route("/metrics", metrics),
         Route("/openapi.json", openapi),

@@ -1,10 +1,13 @@
 """What a request holds, up to a limit."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+
+MOST_FORM_FIELDS = 1000
 
 
 def headers_of(request: Request) -> dict[bytes, bytes]:
@@ -36,6 +39,14 @@ def json_of(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise HTTPException(400, "the body is not JSON in UTF-8") from None
+
+
+def pairs_of(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a form. Raises HTTPException 400."""
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FORM_FIELDS)
+    except ValueError:
+        raise HTTPException(400, "the body is not a form in UTF-8") from None
 
 
 def line_of(row: dict[str, Any]) -> bytes:

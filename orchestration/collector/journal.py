@@ -6,8 +6,8 @@
                         landing/<source>/<name>.jsonl
 
 The open files lie under landing/, since a rename must not cross a file system, and in a hidden folder, which ingest and erasure
-pass over. Killed at any moment, what was acknowledged is in one of the two places; the next start renames what is left over. A last
-line without its end was never acknowledged, and is cut off.
+pass over. Killed at any moment, what was acknowledged is in one of the two places; the next start renames what is left over. A
+last line without its end was never acknowledged, and is cut off.
 """
 
 import asyncio

@@ -10,13 +10,12 @@ import hmac
 import re
 import time
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from orchestration.collector.bodies import body_of, json_of, line_of
+from orchestration.collector.bodies import body_of, json_of, line_of, pairs_of
 from orchestration.collector.callers import Rate
 from orchestration.collector.counts import Counts
 from orchestration.collector.journal import Journal
@@ -34,7 +33,6 @@ TOPIC = re.compile(r"(order|product|customer|coupon|action)\.[a-z_.]{1,100}")
 STATES = ("created", "updated", "restored")
 MAILCHIMP_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 MAILCHIMP_WINDOW_SECONDS = 300
-MOST_FORM_FIELDS = 1000
 
 
 class WebhookDoors:
@@ -77,7 +75,7 @@ class WebhookDoors:
         if not self._is_mailchimp(request, body):
             self._rate.count(request)
             raise HTTPException(401, "X-Mailchimp-Signature or the key of the address is missing or wrong")
-        row = _understood(signup_row, _form(body))
+        row = _understood(signup_row, dict(pairs_of(body)))
         return await self._store("mailchimp", SIGNUPS, row)
 
     def _is_mailchimp(self, request: Request, body: bytes) -> bool:
@@ -112,16 +110,6 @@ def _understood(as_row: Any, *arguments: Any) -> dict[str, Any] | None:
         return as_row(*arguments)
     except EventRefused as error:
         raise HTTPException(400, str(error)) from None
-
-
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FORM_FIELDS, separator="&"
-        )
-    except ValueError:
-        raise HTTPException(400, "the body is not a form in UTF-8") from None
-    return dict(pairs)
 
 
 def _hmac(secret: str, body: bytes) -> Any:

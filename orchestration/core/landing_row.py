@@ -1,6 +1,6 @@
 """One row of a contract as the collector lands it, or the first rule it breaks (DESIGN 3).
 
-The same rules decide over files in SQL (resources/landing_rules.py). These are for whoever waits for an answer, and are never more
+The same rules decide over files in SQL (resources/landing_rules.py). These are for whoever waits for an answer, and never more
 lenient: a row that comes out of here does not become a reject. They ask for JSON's own types where a file may hold texts.
 """
 

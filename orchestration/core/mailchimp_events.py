@@ -7,7 +7,7 @@
     cleaned       for abuse a no; a bounce is the poll's to bring, with its kind
     campaign      the poll's, too
 
-The webhook has to be set to tell what subscribers do, not what the API does: an echo of our own additions would look like consent.
+The webhook has to be set to tell what subscribers do, not what the API does: an echo of our own additions would pass for consent.
 """
 
 from collections.abc import Mapping

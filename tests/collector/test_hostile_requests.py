@@ -17,7 +17,11 @@ VIEW_BODY = json.dumps({"article_id": "7", "url": "u", "visitor_id": "v", "track
 DOORS = {
     "/webhooks/woocommerce": (ORDER_BODY, signed, "orders"),
     "/webhooks/mailchimp": (FORM_BODY, mailchimp_signed, "signups"),
-    "/v1/signups": (json.dumps({"email": "a@mail.test", "action": "subscribe", "source": "x"}).encode(), None, "signups"),
+    "/v1/signups": (
+        json.dumps({"email": "a@mail.test", "action": "subscribe", "source": "x"}).encode(),
+        None,
+        "signups",
+    ),
     "/v1/article-views": (VIEW_BODY, None, "article_views"),
 }
 # Signed and all, they are no event.
@@ -63,7 +67,7 @@ def test_nonsense_is_refused_at_every_door(collector, path):
 def test_a_body_cut_short_or_turned_around_is_refused_or_one_row(collector, path):
     """Signed as it is, so that only its content is wrong; at most a row a request comes of it, and never a broken line."""
     good, sign, source = DOORS[path]
-    draw = random.Random(path)
+    draw = random.Random(path)  # noqa: S311
     sent = 0
     for _ in range(150):
         body = bytearray(good[: draw.randrange(1, len(good) + 1)])

@@ -11,13 +11,15 @@ import pytest
 
 from orchestration.core.contracts import ORDERS, PRODUCTS, SIGNUPS
 from orchestration.core.landing_row import landing_row
+from tests.collector.conftest import SECRETS
 from tests.core.test_woocommerce import ORDER, PRODUCT
 
+WOOCOMMERCE_SECRET, MAILCHIMP_SECRET = SECRETS["WOOCOMMERCE_WEBHOOK_SECRET"], SECRETS["MAILCHIMP_WEBHOOK_SECRET"]
 FIRED = "2026-11-20 09:42:31"
 MEMBER = {"data[id]": "e7c77d3852", "data[email]": "ivy@mail.test", "data[merges][FNAME]": "Ivy"}
 
 
-def signed(body: bytes, topic: str = "order.updated", secret: str = "wc-secret", **other: str) -> dict:
+def signed(body: bytes, topic: str = "order.updated", secret: str = WOOCOMMERCE_SECRET, **other: str) -> dict:
     signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
     return {"X-WC-Webhook-Signature": signature, "X-WC-Webhook-Topic": topic, **other}
 
@@ -27,7 +29,7 @@ def _deliver(collector, document, topic="order.updated", **other):
     return collector.post("/webhooks/woocommerce", content=body, headers=signed(body, topic, **other))
 
 
-def mailchimp_signed(body: bytes, at: float | None = None, secret: str = "mc-secret") -> dict:
+def mailchimp_signed(body: bytes, at: float | None = None, secret: str = MAILCHIMP_SECRET) -> dict:
     moment = str(int(time.time() if at is None else at))
     signature = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
     return {"X-Mailchimp-Signature": f"t={moment},v1={signature}", "Content-Type": "application/x-www-form-urlencoded"}

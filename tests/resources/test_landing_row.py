@@ -12,7 +12,26 @@ from orchestration.core.errors import EventRefused
 from orchestration.core.landing_row import landing_row
 
 INSTANTS = ["2026-11-01T10:11:00Z", "2026-11-01 10:11+05:30", "2026-11-01T10:11:00,5-0130", "0001-01-01T00:00:00+14:00"]
-ODD = [None, "", 0, -1, 2**70, 0.1, True, "true", [], [1], {}, "NaN", "1e400", "-0.004", "a\x00b", "\ud800", "[x", '{"a":1}']
+ODD = [
+    None,
+    "",
+    0,
+    -1,
+    2**70,
+    0.1,
+    True,
+    "true",
+    [],
+    [1],
+    {},
+    "NaN",
+    "1e400",
+    "-0.004",
+    "a\x00b",
+    "\ud800",
+    "[x",
+    '{"a":1}',
+]
 TEXTS = st.sampled_from(["x", "[", "{", "ſ", "a b", "\u2028", "İ", "\x85", "\x1f"]) | st.text(max_size=5)
 EDGES = {
     "text": TEXTS,
