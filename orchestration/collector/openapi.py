@@ -6,13 +6,16 @@ from orchestration.core.contracts import ARTICLE_VIEWS, SIGNUPS, Field, Source
 from orchestration.settings import Settings
 
 OPTIONAL = ("event_id", "occurred_at", "interests")
+# No NUL, which no table takes.
+TEXT = r"^[^\x00]*$"
+ADDRESS = r"^[^@\s\x00-\x20\x7f]{1,120}@[^@\s\x00-\x20\x7f]{1,120}$"
 JSON_TYPES: dict[str, dict[str, Any]] = {
-    "text": {"type": "string"},
-    "id": {"type": ["string", "integer"], "minLength": 1},
-    "email": {"type": "string", "maxLength": 254, "examples": ["ivy@mail.test"]},
+    "text": {"type": "string", "pattern": TEXT},
+    "id": {"anyOf": [{"type": "string", "pattern": r"^[^\x00]+$"}, {"type": "integer"}]},
+    "email": {"type": "string", "pattern": ADDRESS, "examples": ["ivy@mail.test"]},
     "instant": {"type": "string", "format": "date-time"},
     "boolean": {"type": "boolean"},
-    "texts": {"type": "array", "items": {"type": "string"}},
+    "texts": {"type": "array", "items": {"type": "string", "pattern": TEXT}},
 }
 ITEM = {
     "type": "object",
