@@ -41,6 +41,7 @@ class Counts:
         for name, kind, help_text, value in (
             ("collector_commits_total", "counter", "Writes to disk, each for all that waited.", journal.commits),
             ("collector_files_landed_total", "counter", "Landing files made.", journal.files_landed),
+            ("collector_sources_failing", "gauge", "Sources whose last events the disk did not take.", journal.failing),
             ("collector_waiting", "gauge", "Requests that wait for the disk.", journal.waiting),
         ):
             lines += [*_head(name, kind, help_text), f"{name} {value}"]

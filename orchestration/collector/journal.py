@@ -68,6 +68,11 @@ class Journal:
     def waiting(self) -> int:
         return len(self._pending)
 
+    @property
+    def failing(self) -> int:
+        """The sources whose last events the disk did not take."""
+        return len(self._failing)
+
     async def start(self) -> None:
         """Take the folder, and land what the last process left open. Raises SettingsError where another one has it."""
         for name in SOURCES:
@@ -110,7 +115,12 @@ class Journal:
                 await asyncio.wait_for(self._wake.wait(), self._seconds_to_next_landing())
             self._wake.clear()
             batch, self._pending = self._pending, []
-            failed = await asyncio.get_running_loop().run_in_executor(self._disk, self._commit_and_land, batch)
+            try:
+                failed = await asyncio.get_running_loop().run_in_executor(self._disk, self._commit_and_land, batch)
+            except Exception:
+                # whoever waits must not wait for ever on a mistake of ours
+                log.exception("Events are not stored.")
+                failed = {waiting.source: "a mistake of the collector's" for waiting in batch}
             for waiting in batch:
                 if waiting.stored.done():
                     continue
