@@ -17,8 +17,9 @@ from starlette.requests import Request
 from orchestration.collector.bodies import headers_of
 
 WINDOW_SECONDS = 60
+# Cubot makes phones.
 BOT = re.compile(
-    r"bot|crawl|spider|slurp|headless|preview|scan|monitor|curl|wget|python|java/|libwww|lighthouse|^$", re.I
+    r"(?<!cu)bot|crawl|spider|slurp|headless|preview|scan|monitor|curl|wget|python|java/|libwww|lighthouse|^$", re.I
 )
 
 

@@ -2,6 +2,7 @@
 
 A server with the key may say all that the contract has. A browser may say what its visitor does: that they sign up, and what they
 read. It may not speak for others: change or end a subscription, say whose a view is, or choose the id of somebody else's event.
+When it was is told by our clock, not by its.
 """
 
 import re
@@ -55,7 +56,7 @@ class EventDoor:
         lines, answers = [], []
         for event in events:
             try:
-                said = self._complete(event)
+                said = self._complete(event, is_server)
                 row = landing_row(source, said if is_server else of_a_browser(said))
             except EventRefused as error:
                 answers.append({"status": "refused", "why": str(error)})
@@ -69,13 +70,13 @@ class EventDoor:
             self._counts.event(source.name, "refused", len(events) - len(lines))
         return _answer(answers, 200 if lines else 400)
 
-    def _complete(self, event: Any) -> dict[str, Any]:
+    def _complete(self, event: Any, is_server: bool) -> dict[str, Any]:
         """The event with what may be left to us: an id, the time, no interests."""
         if not isinstance(event, dict):
             raise EventRefused("the event is not a JSON object")
         if event.get("event_id") is None:
             event["event_id"] = str(uuid.uuid4())
-        if event.get("occurred_at") is None:
+        if not is_server or event.get("occurred_at") is None:
             event["occurred_at"] = self._settings.now().isoformat()
         event.setdefault("interests", [])
         return event

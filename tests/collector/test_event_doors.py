@@ -30,7 +30,7 @@ def test_of_many_each_is_answered_for_itself_and_the_good_ones_are_kept(collecto
 
 
 def test_a_browser_on_a_page_of_the_shop_may_sign_up_and_tell_what_is_read(collector):
-    signup = {"email": "ivy@mail.test", "event_id": "0a1b2c3d-1"}
+    signup = {"email": "ivy@mail.test", "event_id": "0a1b2c3d-1", "occurred_at": "2099-01-01T00:00:00Z"}
     assert collector.post("/v1/signups", json=signup, headers=BROWSER).status_code == 200
     answer = collector.post("/v1/article-views", json=VIEW, headers=BROWSER)
     assert answer.headers["access-control-allow-origin"] == SHOP
@@ -41,6 +41,7 @@ def test_a_browser_on_a_page_of_the_shop_may_sign_up_and_tell_what_is_read(colle
         "consent",
         "web_form",
     )
+    assert row["occurred_at"] < "2099"  # by our clock
     [view] = collector.rows("article_views")
     assert view["event_id"].startswith("web-")
     assert view["email"] is None
@@ -85,6 +86,11 @@ def test_a_bot_is_answered_and_left_out(collector):
     answer = collector.post("/v1/article-views", json=VIEW, headers=bot)
     assert answer.json() == {"items": [{"status": "left_out", "why": "a bot"}]}
     assert collector.rows("article_views") == []
+
+
+def test_a_phone_whose_maker_sounds_like_one_is_no_bot(collector):
+    phone = BROWSER | {"User-Agent": "Mozilla/5.0 (Linux; Android 10; CUBOT NOTE 20) AppleWebKit/537.36 Chrome/120.0"}
+    assert collector.post("/v1/article-views", json=VIEW, headers=phone).json()["items"][0]["status"] == "accepted"
 
 
 def test_what_is_too_much_is_said_so(collector):

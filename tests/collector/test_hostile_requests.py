@@ -5,9 +5,11 @@ import random
 import socket
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
-from tests.collector.conftest import SERVER
+from orchestration.collector.server import running
+from tests.collector.conftest import BROWSER, SERVER, settings
 from tests.collector.test_webhook_doors import FIRED, MEMBER, mailchimp_signed, signed
 from tests.core.test_woocommerce import ORDER
 
@@ -100,11 +102,6 @@ def test_50_mb_are_refused_before_they_are_read(collector, path):
 
 
 def test_who_calls_too_often_is_told_to_wait(tmp_path):
-    import httpx
-
-    from orchestration.collector.server import running
-    from tests.collector.conftest import BROWSER, settings
-
     of = settings(tmp_path, COLLECTOR_RATE="5")
     with running(of) as url, httpx.Client(base_url=url, trust_env=False) as http:
         answers = [http.post("/v1/article-views", content=VIEW_BODY, headers=BROWSER) for _ in range(12)]
