@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
 export LANDING AS_OF Q CONTACT TO FROM
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -73,6 +73,9 @@ bench: setup ## Speed and memory, as ratios measured in one run
 
 bench-related: setup ## Related reading: hits on Deskdrop (read from ../shared), new articles, time and memory
 	$(PY) tests/benchmarks/bench_related.py
+
+bench-collector: setup ## Events a second acknowledged durable, beside an empty answer; killed under load; a full disk
+	$(PY) tests/benchmarks/bench_collector.py
 
 setup: .venv/ready
 

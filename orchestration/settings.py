@@ -31,6 +31,20 @@ class Settings:
     sandbox_faults_seed: int
     sandbox_recording: Path | None
     ui_port: int
+    collector_host: str
+    collector_port: int
+    collector_url: str
+    collector_key: str | None
+    collector_origins: tuple[str, ...]
+    collector_rate: int
+    collector_largest_body: int
+    collector_largest_batch: int
+    woocommerce_webhook_secret: str | None
+    mailchimp_webhook_secret: str | None
+    mailchimp_webhook_key: str | None
+    preferences_key: str | None
+    shop_currency: str
+    demo_port: int
     from_name: str
     reply_to: str
     shop_url: str
@@ -40,6 +54,8 @@ class Settings:
         """Read the environment. Raises SettingsError that names the variable and what it should be."""
         env = os.environ if env is None else env
         data_dir = Path(env.get("DATA_DIR") or PROJECT_DIR / "data").resolve()
+        collector_port = int(_number(env, "COLLECTOR_PORT", 8030))
+        shop_url = (env.get("SHOP_URL") or "https://larkspur-skin.test").rstrip("/")
         return cls(
             data_dir=data_dir,
             landing_dir=Path(env.get("LANDING") or data_dir / "landing").resolve(),
@@ -54,9 +70,23 @@ class Settings:
             sandbox_faults_seed=int(_number(env, "SANDBOX_FAULTS_SEED", 1)),
             sandbox_recording=_path(env, "SANDBOX_RECORDING"),
             ui_port=int(_number(env, "UI_PORT", 3000)),
+            collector_host=env.get("COLLECTOR_HOST") or "127.0.0.1",
+            collector_port=collector_port,
+            collector_url=(env.get("COLLECTOR_URL") or f"http://127.0.0.1:{collector_port}").rstrip("/"),
+            collector_key=env.get("COLLECTOR_KEY") or None,
+            collector_origins=tuple((env.get("COLLECTOR_ORIGINS") or shop_url).split()),
+            collector_rate=int(_number(env, "COLLECTOR_RATE", 120)),
+            collector_largest_body=int(_number(env, "COLLECTOR_LARGEST_BODY", 1 << 20)),
+            collector_largest_batch=int(_number(env, "COLLECTOR_LARGEST_BATCH", 500)),
+            woocommerce_webhook_secret=env.get("WOOCOMMERCE_WEBHOOK_SECRET") or None,
+            mailchimp_webhook_secret=env.get("MAILCHIMP_WEBHOOK_SECRET") or None,
+            mailchimp_webhook_key=env.get("MAILCHIMP_WEBHOOK_KEY") or None,
+            preferences_key=env.get("PREFERENCES_KEY") or None,
+            shop_currency=env.get("SHOP_CURRENCY") or "GBP",
+            demo_port=int(_number(env, "DEMO_PORT", 8040)),
             from_name=env.get("FROM_NAME") or "Larkspur Skin",
             reply_to=env.get("REPLY_TO") or "hello@larkspur-skin.test",
-            shop_url=(env.get("SHOP_URL") or "https://larkspur-skin.test").rstrip("/"),
+            shop_url=shop_url,
         )
 
     def now(self) -> datetime:

@@ -105,10 +105,23 @@ def sandbox(settings: Settings) -> Iterator[None]:
         yield
 
 
-def still_there(process: subprocess.Popen, log: Path) -> None:
-    """Raises PennypostError when a process that should stay up has ended."""
-    if process.poll() is not None:
-        raise PennypostError(f"A process ended that should not have. What it said last is in {log}.")
+@contextmanager
+def collector(settings: Settings) -> Iterator[subprocess.Popen]:
+    """The door for events, until the end of the block."""
+    log = settings.data_dir / "logs" / "collector.log"
+    without_audience = {"MAILCHIMP_API_KEY": ""}  # the one process that strangers talk to needs no key to it
+    with beside(["-m", "orchestration.collector"], log=log, env=without_audience) as process:
+        wait_for(
+            f"http://{settings.collector_host}:{settings.collector_port}/healthz", process=process, log=log, seconds=30
+        )
+        yield process
+
+
+def still_there(processes: Mapping[Path, subprocess.Popen]) -> None:
+    """Raises PennypostError when a process that should stay up has ended; each by its log."""
+    for log, process in processes.items():
+        if process.poll() is not None:
+            raise PennypostError(f"A process ended that should not have. What it said last is in {log}.")
 
 
 def until_interrupted(look: Callable[[], None]) -> None:

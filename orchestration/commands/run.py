@@ -6,7 +6,15 @@ import time
 
 from orchestration.commands.console import command
 from orchestration.commands.main_job import prepare, run_main_job, seconds_since, wake_instance
-from orchestration.commands.processes import beside, port_is_free, sandbox, still_there, until_interrupted, wait_for
+from orchestration.commands.processes import (
+    beside,
+    collector,
+    port_is_free,
+    sandbox,
+    still_there,
+    until_interrupted,
+    wait_for,
+)
 from orchestration.core.errors import PennypostError
 from orchestration.settings import Settings
 
@@ -15,12 +23,19 @@ def main() -> None:
     started = time.monotonic()
     os.environ.setdefault("BACKLOG", "send")
     os.environ.setdefault("QUIET_HOURS", "off")  # whoever tries it at night wants to see emails all the same
+    _open_the_demos_doors()
     settings = Settings.from_env()
     if not settings.uses_sandbox:
         sys.exit(
             "MAILCHIMP_API_KEY is set: the demo shop's people are made up and are not written to through Mailchimp."
         )
-    for name, port in (("SANDBOX_PORT", settings.sandbox_port), ("UI_PORT", settings.ui_port)):
+    ports = {
+        "SANDBOX_PORT": settings.sandbox_port,
+        "UI_PORT": settings.ui_port,
+        "COLLECTOR_PORT": settings.collector_port,
+        "DEMO_PORT": settings.demo_port,
+    }
+    for name, port in ports.items():
         if not port_is_free(port):
             sys.exit(f"Port {port} is taken: stop what listens there, or set {name} to another.")
     prepare(settings)
@@ -28,7 +43,8 @@ def main() -> None:
     print("Starting the sandbox, the Dagster UI and the demo shop …", flush=True)
     ui = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(settings.ui_port)]
     seed = ["-m", "orchestration.demo", "seed"]
-    with sandbox(settings):
+    shop = ["-m", "orchestration.demo", "shop"]
+    with sandbox(settings), collector(settings) as door, beside(shop, log=logs / "demo.log"):
         with beside(seed, log=logs / "demo.log") as seeding:
             if seeding.wait() != 0:
                 raise PennypostError(f"The demo shop could not be made; see {logs / 'demo.log'}.")
@@ -44,8 +60,15 @@ def main() -> None:
             )
             with beside(["-m", "orchestration.demo", "trickle"], log=logs / "demo.log"):
                 _say(settings, told.text, seconds_since(started))
-                until_interrupted(lambda: still_there(dagster, logs / "dagster.log"))
+                until_interrupted(lambda: still_there({logs / "dagster.log": dagster, logs / "collector.log": door}))
         print("\nStopped. `make run` goes on from here.")
+
+
+def _open_the_demos_doors() -> None:
+    """The secrets that a shop would set for itself; what they open is on loopback, and made up."""
+    demo_port = os.environ.get("DEMO_PORT") or "8040"
+    os.environ.setdefault("COLLECTOR_ORIGINS", f"http://127.0.0.1:{demo_port} http://localhost:{demo_port}")
+    os.environ.setdefault("PREFERENCES_KEY", "the key of a made-up shop")
 
 
 def _say(settings: Settings, text: str, took: str) -> None:
@@ -57,6 +80,7 @@ What happened
 Where to look
   emails as their readers see them   http://127.0.0.1:{settings.sandbox_port}
   Dagster: assets, runs, campaigns   http://127.0.0.1:{settings.ui_port}
+  the shop's blog: read, and sign up http://127.0.0.1:{settings.demo_port}
   the tables                         make sql
   why somebody got an email, or not  make why CONTACT=<an address from the outbox>
 

@@ -6,6 +6,7 @@
     │   ├── WarehouseBusy      another process holds the one writer's lock
     │   ├── NoBuildYet         nothing complete and tested to read
     │   └── BuildFailed        a model or a test of it failed
+    ├── EventRefused           what arrived is no event, or breaks its contract
     ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
     ├── CampaignError          a campaign file can't be understood
     │   ├── RenderError        its template or its content can't be rendered
@@ -48,6 +49,10 @@ class NoBuildYet(WarehouseError):
 
 class BuildFailed(WarehouseError):
     """A model could not be made, or a test of it failed."""
+
+
+class EventRefused(PennypostError):
+    """What arrived is no event, or breaks a rule of its contract; the message says which and never repeats an address."""
 
 
 class BackupError(PennypostError):

@@ -1,12 +1,14 @@
-"""`python -m orchestration.demo seed` and `… trickle [--every SECONDS]`, into the landing folder of the settings."""
+"""`python -m orchestration.demo seed` and `… trickle [--every SECONDS]`, into the landing folder; `… shop` serves the pages."""
 
 import argparse
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 from orchestration.core.errors import PennypostError
 from orchestration.demo.seed import seed
+from orchestration.demo.shop import serve
 from orchestration.demo.trickle import trickle
 from orchestration.settings import Settings
 
@@ -18,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("seed", help="write some weeks of events, once")
     going_on = commands.add_parser("trickle", help="go on writing small files until stopped")
     going_on.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="time between files (10)")
+    commands.add_parser("shop", help="serve the blog's pages, with beacon and newsletter form, until stopped")
     options = parser.parse_args(arguments)
     try:
         settings = Settings.from_env()
@@ -26,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.command == "seed":
         _say(str(seed(settings.landing_dir, settings.now())))
+    elif options.command == "shop":
+        with suppress(KeyboardInterrupt):
+            serve(settings)
     else:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -40,6 +40,8 @@ _CAME_AGAIN = f"""
         on repeat.duplicate_of = rewritten.landing_file and rewritten.duplicate_of = rewritten.landing_file
 """
 BOM = b"\xef\xbb\xbf"
+# The files that the collector writes into at this moment: what is theirs is known when it comes (landing_forgotten).
+OPEN = ".collector"
 DRAFT = ".erasing.tmp"  # a name that ingest passes over
 
 
@@ -59,7 +61,7 @@ def scrub_landing(
     found = Scrubbed()
     words = _words(person, traces)
     came_again = {name for (name,) in con.execute(_CAME_AGAIN).fetchall()}
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and OPEN not in path.parts):
         if path.name.endswith(DRAFT):
             path.unlink()
             continue

@@ -34,6 +34,7 @@ class Pennypost:
     settings: Settings
     outbox: str
     ui: str
+    shop: str
 
     def drop(self, source: str, *rows: dict) -> None:
         """Let a file land."""
@@ -64,8 +65,9 @@ def _free_ports(number: int) -> list[int]:
 @pytest.fixture(scope="session")
 def pennypost(tmp_path_factory) -> Pennypost:
     data_dir = tmp_path_factory.mktemp("run")
-    sandbox, ui = _free_ports(2)
-    env = {"DATA_DIR": str(data_dir), "SANDBOX_PORT": str(sandbox), "UI_PORT": str(ui)}
+    names = ("SANDBOX_PORT", "UI_PORT", "DEMO_PORT", "COLLECTOR_PORT")
+    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+    env = {"DATA_DIR": str(data_dir), **{name: str(port) for name, port in ports.items()}}
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     log = data_dir / "said.log"
     with log.open("w") as output:
@@ -78,7 +80,8 @@ def pennypost(tmp_path_factory) -> Pennypost:
         )
     try:
         _wait_until_ready(process, log)
-        yield Pennypost(Settings.from_env(env), f"http://127.0.0.1:{sandbox}", f"http://127.0.0.1:{ui}")
+        sandbox, ui, shop = (f"http://127.0.0.1:{ports[name]}" for name in names[:3])
+        yield Pennypost(Settings.from_env(env), sandbox, ui, shop)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -275,6 +275,16 @@ def _readers():
         view("peel-2", ago(8), on="d-untracked"),
         view("news-1", ago(1), on="d-untracked", by="known-by-untracked-view", consent=False),
         may_profile("known-by-untracked-view", visitor_id="d-untracked"),
+        # one person on two devices, an article read on each
+        view("peel-1", ago(9), on="d-phone"),
+        view("peel-2", ago(8), on="d-laptop"),
+        may_profile("has-two-devices", tracking_consent=True, visitor_id="d-phone"),
+        view("news-1", ago(1), on="d-laptop", by="has-two-devices"),
+        # one device, read on before and after its owner changes address, and known under both
+        view("peel-1", ago(9), on="d-of-a-mover"),
+        may_profile("reads-and-moves", tracking_consent=True, visitor_id="d-of-a-mover"),
+        moved("reads-and-moves", "reads-and-moves-2", ago(5), tracking_consent=True, visitor_id="d-of-a-mover"),
+        view("peel-2", ago(2), on="d-of-a-mover"),
         # two on one device: theirs is only what carries their address
         view("peel-1", ago(9), on="d-shared"),
         view("peel-2", ago(8), on="d-shared"),

@@ -48,6 +48,11 @@ def test_a_contact_known_in_a_later_build_gets_the_earlier_views(first, second):
     assert READERS in second.segments("known-in-week-two")
 
 
+@pytest.mark.parametrize("name", ["has-two-devices", "reads-and-moves"])
+def test_one_person_is_one_reader_on_two_devices_and_under_two_addresses(first, name):
+    assert READERS in first.segments(name)
+
+
 def test_without_tracking_consent_nobody_becomes_known(first):
     assert READERS not in first.segments("known-by-untracked-view")
     rows = first.rows("select * from lake.intermediate.int_visitors where visitor_id = 'd-untracked'")
