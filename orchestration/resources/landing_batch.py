@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -14,6 +13,7 @@ from orchestration.core.errors import WarehouseError
 from orchestration.resources import forgotten
 from orchestration.resources.keys import contact_key
 from orchestration.resources.landing_ahead import Ahead
+from orchestration.resources.landing_known import landed_like, unknown_files
 from orchestration.resources.landing_noted import MARKED_LINES, Noted
 from orchestration.resources.landing_read import LandingFile, Reading, lines, sha256
 from orchestration.resources.landing_report import IngestReport, SourceReport
@@ -50,28 +50,6 @@ ASIDE = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Landed:
-    """A file of which there is a record. A path has several where the file was changed after it had landed."""
-
-    path: str
-    bytes: int
-    modified_ns: int
-    source: str
-    sha256: str
-    duplicate_of: str | None
-
-
-def landed_files(con: duckdb.DuckDBPyConnection) -> list[Landed]:
-    """Every record there is of a file."""
-    return [
-        Landed(*row)
-        for row in con.execute(
-            "select landing_file, bytes, modified_ns, source, sha256, duplicate_of from lake.raw.landing_files"
-        ).fetchall()
-    ]
-
-
 class Batch:
     """One transaction's worth of files."""
 
@@ -88,9 +66,8 @@ class Batch:
         self._con = con
         self._root = settings.landing_dir
         self._broken = broken
-        self._landed = landed_files(con)
-        known = {(file.path, file.bytes, file.modified_ns) for file in self._landed}
-        self._files = [file for file in files if (file.path, file.bytes, file.modified_ns) not in known]
+        self._files = unknown_files(con, files)
+        self._landed = landed_like(con, self._files)
         paths = {file.path for file in self._landed}
         self.report.changed = [file.path for file in self._files if file.path in paths]
         self._batch_id = next_batch(con)

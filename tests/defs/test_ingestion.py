@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from orchestration.defs.ingestion.assets import ingest_landing
-from orchestration.resources.landing import passed_over
+from orchestration.resources.landing_disk import passed_over
 from orchestration.settings import Settings
 
 PRODUCT = {"sku": "S1", "name": "Serum", "url": "https://x.test/s1", "price": 9.5, "currency": "GBP", "in_stock": True}

@@ -7,7 +7,8 @@ import dagster as dg
 
 from orchestration.components.services import Services
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.landing import ingest, passed_over
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_disk import passed_over
 from orchestration.resources.landing_report import SourceReport
 
 NAMED = 20  # files that an asset's metadata name at the most
