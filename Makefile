@@ -4,9 +4,9 @@ PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
-export LANDING AS_OF Q CONTACT TO FROM
+export LANDING AS_OF Q CONTACT TO FROM MINUTES
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench setup lock
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench bench-soak setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -51,6 +51,9 @@ lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
+
+bench-soak: setup ## MINUTES (15) at a steady rate: what levels off, and what does not
+	$(PY) tests/benchmarks/bench_soak.py --minutes $${MINUTES:-15}
 
 bench: setup ## Speed and memory, as ratios measured in one run
 	$(PY) tests/benchmarks/run.py

@@ -72,6 +72,10 @@ class Settings:
         return self.data_dir / "lake"
 
     @property
+    def archive_dir(self) -> Path:
+        return self.data_dir / "archive"
+
+    @property
     def ledger_path(self) -> Path:
         return self.data_dir / "ledger.sqlite"
 

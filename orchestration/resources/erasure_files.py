@@ -45,6 +45,7 @@ def _files(settings: Settings) -> Iterator[Path]:
     apart = (
         settings.lake_dir,
         settings.landing_dir,
+        settings.archive_dir,
         settings.keys_dir,
         settings.data_dir / "tmp",
         settings.data_dir / "erasing",

@@ -44,6 +44,13 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("batch_id", "bigint"),
         ("ingested_at", "timestamptz"),
     ],
+    "archived_files": [
+        ("landing_file", "varchar"),
+        ("bytes", "bigint"),
+        ("modified_ns", "bigint"),
+        ("archive_file", "varchar"),
+        ("archived_at", "timestamptz"),
+    ],
     "rejects": [
         ("landing_file", "varchar"),
         ("source", "varchar"),
