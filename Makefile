@@ -4,9 +4,9 @@ PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
-export LANDING AS_OF Q CONTACT TO FROM MINUTES
+export LANDING AS_OF Q CONTACT TO FROM MINUTES SOURCE REASON FILE
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance lint bench bench-soak setup lock
+.PHONY: help run serve once sql why rejects mend replay dismiss erase backup restore test test-browser test-faults test-conformance lint bench bench-soak setup lock
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -25,6 +25,18 @@ sql: setup ## The DuckDB shell, read-only; make sql Q="select …" prints CSV
 
 why: setup ## Why somebody got an email, or none: make why CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.why
+
+rejects: setup ## Rows that could not be read, by source and reason, and what became of them
+	@$(PY) -m orchestration.commands.rejects list
+
+mend: setup ## Hand out rejects to be mended: make mend SOURCE=orders REASON=<some of its words>
+	@$(PY) -m orchestration.commands.rejects mend
+
+replay: setup ## Put rejects back: make replay FILE=<the mended file>, or SOURCE=… REASON=… as they came
+	@$(PY) -m orchestration.commands.rejects replay
+
+dismiss: setup ## Let go of rejects: make dismiss SOURCE=orders REASON=<some of its words>
+	@$(PY) -m orchestration.commands.rejects dismiss
 
 erase: setup ## Erase a person from everything: make erase CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.erase

@@ -7,6 +7,7 @@
     │   ├── NoBuildYet         nothing complete and tested to read
     │   └── BuildFailed        a model or a test of it failed
     ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
+    ├── RejectsError           rejects can't be put back as asked
     ├── CampaignError          a campaign file can't be understood
     │   └── RenderError        its template or its content can't be rendered
     ├── LedgerError
@@ -49,6 +50,10 @@ class BuildFailed(WarehouseError):
 
 class BackupError(PennypostError):
     """A backup can't be made, is not whole, or is to go where something else is."""
+
+
+class RejectsError(PennypostError):
+    """There is no such reject, or a mended file can't be understood."""
 
 
 class CampaignError(PennypostError):

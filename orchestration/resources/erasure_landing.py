@@ -21,13 +21,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.core.contracts import SOURCES
 from orchestration.core.erasure import Person, Traces, is_about, without_person
 from orchestration.resources import landing_archive
-from orchestration.resources.erasure_read import is_gzip, lines_of, may_hold
+from orchestration.resources.erasure_read import csv_header, is_gzip, lines_of, may_hold
 from orchestration.resources.forgotten import Forgotten
 from orchestration.resources.landing_forgotten import NAMELESS, REASON
-from orchestration.resources.landing_tables import DELIMITERS
 from orchestration.settings import Settings
 
 # Files with rows that were known again when they came, and repeats of files that were, or may have been, rewritten since.
@@ -46,7 +44,6 @@ _CAME_AGAIN = f"""
     join lake.raw.archived_files as archived on repeat.duplicate_of = archived.landing_file
 """
 _ARCHIVED = f"select archive_file from lake.raw.archived_files where landing_file in ({_CAME_AGAIN})"
-BOM = b"\xef\xbb\xbf"
 DRAFT = ".erasing.tmp"  # a name that ingest passes over
 DRAFTS = (DRAFT, landing_archive.DRAFT)
 
@@ -194,7 +191,7 @@ def _csv(lines: Iterator[bytes], out: BinaryIO | gzip.GzipFile, judge: _Judge) -
         out.write(head)
         if head.strip():
             break
-    delimiter, names = _header(head, judge.source)
+    delimiter, names = csv_header(head, judge.source)
     for record in _records(lines):
         text = record.decode(errors="surrogateescape")
         fields = next(csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), delimiter=delimiter), [])
@@ -212,14 +209,6 @@ def _csv(lines: Iterator[bytes], out: BinaryIO | gzip.GzipFile, judge: _Judge) -
                 ["" if kept.get(name) is None else kept[name] for name in names]
             )
             out.write(line.getvalue().encode(errors="surrogateescape"))
-
-
-def _header(head: bytes, source: str) -> tuple[str, list[str]]:
-    text = head.removeprefix(BOM).decode(errors="surrogateescape").strip("\r\n")
-    known = {field.name for field in SOURCES[source].fields} if source in SOURCES else set()
-    read = {mark: [name.strip() for name in next(csv.reader([text], delimiter=mark), [])] for mark in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda mark: len(known & set(read[mark])))
-    return delimiter, read[delimiter]
 
 
 def _records(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """A tick of the landing sensor beside 100,000 files that have landed, against one beside none.
 
-Three ticks: nothing new; a new file in another folder; a new file in the very folder where the old ones lie. CPU seconds, since other
-processes have no part in those; medians. Run it alone with `python tests/benchmarks/bench_tick.py`, or with `make bench`.
+Three ticks: nothing new; a new file in another folder; a new file in the very folder where the old ones lie. CPU time, as
+what else the machine does is not in them; medians. Run it alone with `python tests/benchmarks/bench_tick.py`, or `make bench`.
 """
 
 import argparse
