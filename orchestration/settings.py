@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from orchestration.core.errors import SettingsError
 
@@ -34,6 +35,8 @@ class Settings:
     from_name: str
     reply_to: str
     shop_url: str
+    alert_url: str | None
+    smtp_url: str | None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -57,6 +60,8 @@ class Settings:
             from_name=env.get("FROM_NAME") or "Larkspur Skin",
             reply_to=env.get("REPLY_TO") or "hello@larkspur-skin.test",
             shop_url=(env.get("SHOP_URL") or "https://larkspur-skin.test").rstrip("/"),
+            alert_url=_alert_url(env),
+            smtp_url=_address(env, "SMTP_URL", ("smtp", "smtps")),
         )
 
     def now(self) -> datetime:
@@ -156,6 +161,30 @@ def _hours(env: Mapping[str, str], name: str, default: str) -> tuple[int, int] |
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     text = env.get(name)
     return Path(text).resolve() if text else None
+
+
+def _address(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    """An address on the network, without a trailing slash. The message does not repeat it: it may hold a password."""
+    text = (env.get(name) or "").rstrip("/")
+    if not text:
+        return None
+    told = urlsplit(text)
+    if told.scheme not in schemes or not told.hostname:
+        raise SettingsError(f"{name} is no address that begins with {' or '.join(f'{one}://' for one in schemes)}")
+    return text
+
+
+def _alert_url(env: Mapping[str, str]) -> str | None:
+    text = env.get("ALERT_URL") or ""
+    if not text.startswith("mailto:"):
+        return _address(env, "ALERT_URL", ("https", "http"))
+    if "@" not in text:
+        raise SettingsError(
+            "ALERT_URL begins with mailto: and goes on with no address, such as mailto:ops@shop.example"
+        )
+    if not env.get("SMTP_URL"):
+        raise SettingsError("ALERT_URL is an address for email, so SMTP_URL must say by which server it goes")
+    return text
 
 
 def _share(env: Mapping[str, str], name: str) -> float:

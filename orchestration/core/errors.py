@@ -7,6 +7,7 @@
     │   ├── NoBuildYet         nothing complete and tested to read
     │   └── BuildFailed        a model or a test of it failed
     ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
+    ├── AlertError             somebody could not be told
     ├── RejectsError           rejects can't be put back as asked
     ├── CampaignError          a campaign file can't be understood
     │   └── RenderError        its template or its content can't be rendered
@@ -50,6 +51,10 @@ class BuildFailed(WarehouseError):
 
 class BackupError(PennypostError):
     """A backup can't be made, is not whole, or is to go where something else is."""
+
+
+class AlertError(PennypostError):
+    """Whom ALERT_URL names could not be told."""
 
 
 class RejectsError(PennypostError):

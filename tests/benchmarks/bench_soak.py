@@ -116,7 +116,7 @@ def run(minutes: float) -> list[Ratio]:
 
 
 def _wait_until_it_is_up(shop: subprocess.Popen, data_dir: Path) -> None:
-    until = time.monotonic() + 400
+    until = time.monotonic() + 900
     while "Where to look" not in (data_dir / "run.log").read_text():
         if shop.poll() is not None or time.monotonic() > until:
             raise SystemExit("make run did not come up:\n" + (data_dir / "run.log").read_text())
