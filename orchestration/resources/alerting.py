@@ -32,7 +32,7 @@ def _post(url: str, alert: Alert) -> None:
     except requests.RequestException as error:
         # the error's own words hold the address, which for chat programs is the key
         raise AlertError(f"The webhook of ALERT_URL could not be reached ({type(error).__name__}).") from None
-    if not answer.ok or answer.is_redirect:
+    if answer.status_code >= 300:
         raise AlertError(f"The webhook of ALERT_URL answered {answer.status_code}.")
 
 
