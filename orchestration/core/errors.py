@@ -6,6 +6,7 @@
     │   ├── WarehouseBusy      another process holds the one writer's lock
     │   ├── NoBuildYet         nothing complete and tested to read
     │   └── BuildFailed        a model or a test of it failed
+    ├── EventRefused           what arrived is no event, or breaks its contract
     ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
     ├── AlertError             somebody could not be told
     ├── RejectsError           rejects can't be put back as asked
@@ -47,6 +48,10 @@ class NoBuildYet(WarehouseError):
 
 class BuildFailed(WarehouseError):
     """A model could not be made, or a test of it failed."""
+
+
+class EventRefused(PennypostError):
+    """What arrived is no event, or breaks a rule of its contract; the message says which and never repeats an address."""
 
 
 class BackupError(PennypostError):
