@@ -24,8 +24,8 @@ UNKNOWN_COUNTRY = "ZZ"
 def order_row(document: Mapping[str, Any]) -> dict[str, Any] | None:
     """The orders row for the state an order is in, or None for a draft, which is no order yet.
 
-    A value that the contract does not know, such as a status of a plugin's, is passed on: its row becomes a reject that says so and
-    can be mended. Raises EventRefused for what is no order document at all, such as the `{"id": 1}` of a deletion.
+    A value that the contract does not know, such as a status of a plugin's, is passed on: its row becomes a reject that says
+    so and can be mended. Raises EventRefused for what is no order document at all, such as the `{"id": 1}` of a deletion.
     """
     order_id = _id(document, "order")
     status = _text(document, "status", of="order")

@@ -1,5 +1,6 @@
 """WooCommerce's documents as rows of the contract."""
 
+from contextlib import suppress
 from copy import deepcopy
 
 import pytest
@@ -194,7 +195,5 @@ JSON = st.recursive(
 
 @given(st.sampled_from(sorted(ORDER)), JSON)
 def test_whatever_a_field_holds_it_is_a_row_or_refused(name, value):
-    try:
+    with suppress(EventRefused):
         order_row(_order(**{name: value}))
-    except EventRefused:
-        pass
