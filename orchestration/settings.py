@@ -35,6 +35,13 @@ class Settings:
     from_name: str
     reply_to: str
     shop_url: str
+    woocommerce_url: str | None
+    woocommerce_key: str
+    woocommerce_secret: str
+    wordpress_url: str | None
+    wordpress_user: str | None
+    wordpress_password: str | None
+    wordpress_treatments: str
     alert_url: str | None
     smtp_url: str | None
 
@@ -60,6 +67,13 @@ class Settings:
             from_name=env.get("FROM_NAME") or "Larkspur Skin",
             reply_to=env.get("REPLY_TO") or "hello@larkspur-skin.test",
             shop_url=(env.get("SHOP_URL") or "https://larkspur-skin.test").rstrip("/"),
+            woocommerce_url=_woocommerce_url(env),
+            woocommerce_key=env.get("WOOCOMMERCE_KEY") or "",
+            woocommerce_secret=env.get("WOOCOMMERCE_SECRET") or "",
+            wordpress_url=_address(env, "WORDPRESS_URL", ("https", "http")),
+            wordpress_user=env.get("WORDPRESS_USER") or None,
+            wordpress_password=env.get("WORDPRESS_PASSWORD") or None,
+            wordpress_treatments=env.get("WORDPRESS_TREATMENTS") or "post_tag",
             alert_url=_alert_url(env),
             smtp_url=_address(env, "SMTP_URL", ("smtp", "smtps")),
         )
@@ -171,7 +185,21 @@ def _address(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
     told = urlsplit(text)
     if told.scheme not in schemes or not told.hostname:
         raise SettingsError(f"{name} is no address that begins with {' or '.join(f'{one}://' for one in schemes)}")
+    if told.scheme == "http" and told.hostname not in ("127.0.0.1", "localhost"):
+        raise SettingsError(
+            f"{name} must begin with https://: what goes there, and the key to it, is nobody else's to read"
+        )
     return text
+
+
+def _woocommerce_url(env: Mapping[str, str]) -> str | None:
+    url = _address(env, "WOOCOMMERCE_URL", ("https", "http"))
+    if url and not (env.get("WOOCOMMERCE_KEY") and env.get("WOOCOMMERCE_SECRET")):
+        raise SettingsError(
+            "WOOCOMMERCE_URL is set, so WOOCOMMERCE_KEY and WOOCOMMERCE_SECRET must be, too: "
+            "WooCommerce > Settings > Advanced > REST API makes them."
+        )
+    return url
 
 
 def _alert_url(env: Mapping[str, str]) -> str | None:

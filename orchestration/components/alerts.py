@@ -1,4 +1,4 @@
-"""What there is to be told right now: of runs, rejects, silent sources and stopped sends."""
+"""What there is to be told right now: of runs, rejects, silent sources, stopped sends and webhooks that are off."""
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,11 @@ from orchestration.core.alerts import (
     silence,
     stopped,
     too_many_rejects,
+    webhook_off,
 )
 from orchestration.core.errors import NoBuildYet
 from orchestration.core.feedback import BREAKERS
+from orchestration.resources.pull_state import read_switched_off
 
 FAILED = [dg.DagsterRunStatus.FAILURE]
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -45,6 +47,7 @@ def occurring(
         *_runs(services, instance, since, told),
         *_data(services, now),
         *(stopped(stop.kind, stop.what) for stop in services.ledger.stops() if stop.kind in BREAKERS),
+        *(webhook_off(number, topic) for number, topic in read_switched_off(services.settings).items()),
     ]
 
 

@@ -76,6 +76,16 @@ def stopped(kind: str, what: str) -> Alert:
     )
 
 
+def webhook_off(webhook_id: str, topic: str) -> Alert:
+    """WooCommerce switched a webhook off, as it does after five failures."""
+    return Alert(
+        f"webhook {webhook_id}",
+        f"WooCommerce has switched webhook {topic} off",
+        f"Webhook {webhook_id} ({topic}) is disabled after repeated failures. What it would have told is pulled every quarter of "
+        "an hour. Find out why it failed, then set it to active: WooCommerce > Settings > Advanced > Webhooks.",
+    )
+
+
 def news(found: Iterable[Alert], told: Collection[str]) -> list[Alert]:
     """Those whose occurrence has not been told yet."""
     return [alert for alert in found if alert.key not in told]

@@ -4,42 +4,21 @@ A reject is marked as replayed in one transaction, and its row lies in a file th
 reject is open and the file is none; killed after, whoever comes next gives the file its name. So a row goes in once.
 """
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.backup_manifest import make_folder, sync_folders
+from orchestration.resources.landing_write import DRAFT, name_drafts
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 FOLDER = "replayed"
-DRAFT = ".tmp"
 
 
 def is_replayed(path: str) -> bool:
     """Whether a path under landing/ is one of these files."""
     return path.split("/")[1] == FOLDER
-
-
-def draft_replay(settings: Settings, path: str, content: bytes) -> None:
-    """Write the landing file `path`, safely on disk, under a name that ingest passes over."""
-    draft = settings.landing_dir / (path + DRAFT)
-    make_folder(draft.parent)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folders([draft.parent])
-
-
-def name_replays(settings: Settings, paths: Sequence[str]) -> None:
-    """Give drafts their names."""
-    for path in paths:
-        final = settings.landing_dir / path
-        final.with_name(final.name + DRAFT).replace(final)
 
 
 def end_replays(settings: Settings, warehouse: Warehouse) -> int:
@@ -59,7 +38,8 @@ def end_replays_as_writer(con: duckdb.DuckDBPyConnection, settings: Settings) ->
             named.append(path)
         else:
             draft.unlink()
-    name_replays(settings, named)
+    if named:
+        name_drafts(settings, named)
     return len(named)
 
 

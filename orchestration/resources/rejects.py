@@ -20,10 +20,9 @@ from orchestration.resources.erasure_read import csv_header, lines_of
 from orchestration.resources.forgotten import write_privately
 from orchestration.resources.landing_replayed import (
     FOLDER,
-    draft_replay,
     end_replays_as_writer,
-    name_replays,
 )
+from orchestration.resources.landing_write import name_drafts, write_draft
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -137,7 +136,7 @@ class Rejects:
     ) -> None:
         """Mark the rejects in one transaction; their files, which are on disk by then, get their names after it."""
         for path, content, _ in files:
-            draft_replay(self._settings, path, content)
+            write_draft(self._settings, path, content)
         now = datetime.now(UTC)
         con.execute("begin")
         for path, _, ids in files:
@@ -145,7 +144,7 @@ class Rejects:
         if dismissed:
             _mark(con, dismissed, "dismissed", None, now)
         con.execute("commit")
-        name_replays(self._settings, [path for path, _, _ in files])
+        name_drafts(self._settings, [path for path, _, _ in files])
 
     def _as_they_came(
         self, con: duckdb.DuckDBPyConnection, found: Sequence[Reject]

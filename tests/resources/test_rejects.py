@@ -139,7 +139,7 @@ def test_a_csv_file_that_is_gone_took_the_names_of_its_columns_along(shop, rejec
     assert status(shop) == [(2, "open")]
 
 
-@pytest.mark.parametrize("step", ["_mark", "name_replays"])
+@pytest.mark.parametrize("step", ["_mark", "name_drafts"])
 def test_killed_in_the_middle_a_mended_row_goes_in_once(shop, rows, rejects, monkeypatch, step):
     bad_times(shop, rows, "v-1")
     text = mend(rejects.hand_out("article_views", "")[0], occurred_at="2026-11-01T10:11:00Z")
@@ -151,7 +151,7 @@ def test_killed_in_the_middle_a_mended_row_goes_in_once(shop, rows, rejects, mon
         patch.setattr(rejects_module, step, die)
         with pytest.raises(KeyboardInterrupt):
             rejects.replay_mended(text)
-    assert end_replays(shop.settings, shop.warehouse) == (1 if step == "name_replays" else 0)
+    assert end_replays(shop.settings, shop.warehouse) == (1 if step == "name_drafts" else 0)
     rejects.replay_mended(text)
     shop.ingest()
     assert landed(shop) == ["v-1"]
