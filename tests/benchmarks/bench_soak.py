@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +43,7 @@ class Sample:
     parquet_files: int
     landing_files: int
     data_mb: float
-    tick_ms: float
+    tick_ms: float | None
 
 
 class Feeder:
@@ -103,16 +104,16 @@ def run(minutes: float) -> list[Ratio]:
         finally:
             shop.send_signal(signal.SIGINT)
             shop.wait(timeout=120)
-    third = len(samples) // 3
-    middle, last = samples[third : 2 * third], samples[2 * third :]
-    return [
-        Ratio(
-            f"soak of {minutes:g} min: {name.replace('_', ' ')} {mean(getattr(s, name) for s in last):,.0f}, last third / middle",
-            mean(getattr(s, name) for s in last) / max(1e-9, mean(getattr(s, name) for s in middle)),
-            limit,
-        )
-        for name, limit in LIMITS.items()
-    ]
+    return [_levelled_off(f"soak of {minutes:g} min", samples, name, limit) for name, limit in LIMITS.items()]
+
+
+def _levelled_off(soak: str, samples: list[Sample], name: str, limit: float) -> Ratio:
+    values = [getattr(sample, name) for sample in samples if getattr(sample, name) is not None]
+    third = max(1, len(values) // 3)
+    middle, last = mean(values[third : 2 * third] or [0]), mean(values[2 * third :] or [0])
+    return Ratio(
+        f"{soak}: {name.replace('_', ' ')} {last:,.0f}, last third / middle", last / middle if middle else 1, limit
+    )
 
 
 def _wait_until_it_is_up(shop: subprocess.Popen, data_dir: Path) -> None:
@@ -130,19 +131,34 @@ def _soak(shop: subprocess.Popen, settings: Settings, seconds: float) -> list[Sa
     keep = Keep(landing=term, snapshots=term, files=term / 2, runs=term)
     began = time.monotonic()
     sample_due, house_due = 0.0, seconds / 15
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with (
+        dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
+        ThreadPoolExecutor(1) as house,
+    ):
+        turn: Future | None = None
         while (passed := time.monotonic() - began) < seconds:
             feeder.second()
-            if passed >= house_due:
-                house_due += seconds / 15
-                done = keep_house(Services(settings), instance, keep)
-                say("  housekeeping: " + ", ".join(f"{count} {what}" for what, count in done.items() if count))
+            if passed >= house_due and (turn is None or turn.done()):
+                house_due = passed + seconds / 15
+                turn = house.submit(_keep_house, settings, instance, keep)
             if passed >= sample_due:
                 sample_due += seconds / 30
                 samples.append(_sample(passed, shop.pid, settings, instance, seconds / 30))
-                say("  " + ", ".join(f"{f.name} {getattr(samples[-1], f.name):,.0f}" for f in fields(Sample)))
+                say("  " + ", ".join(_shown(samples[-1])))
             time.sleep(max(0.0, 1.0 - (time.monotonic() - began - passed)))
+        if turn is not None:
+            turn.result()
     return samples
+
+
+def _keep_house(settings: Settings, instance: dg.DagsterInstance, keep: Keep) -> None:
+    done = keep_house(Services(settings), instance, keep)
+    say("  housekeeping: " + ", ".join(f"{count} {what}" for what, count in done.items() if count))
+
+
+def _shown(sample: Sample) -> list[str]:
+    told = {f.name: getattr(sample, f.name) for f in fields(Sample)}
+    return [f"{name.replace('_', ' ')} {'none' if value is None else f'{value:,.0f}'}" for name, value in told.items()]
 
 
 def _sample(passed: float, pid: int, settings: Settings, instance: dg.DagsterInstance, window: float) -> Sample:
@@ -154,16 +170,16 @@ def _sample(passed: float, pid: int, settings: Settings, instance: dg.DagsterIns
         parquet_files=sum(1 for _ in settings.lake_dir.rglob("*.parquet")),
         landing_files=sum(1 for _ in settings.landing_dir.rglob("*.jsonl")),
         data_mb=sum(path.stat().st_size for path in settings.data_dir.rglob("*") if path.is_file()) / 2**20,
-        tick_ms=_tick(instance, window) * 1000,
+        tick_ms=_tick_ms(instance, window),
     )
 
 
-def _tick(instance: dg.DagsterInstance, window: float) -> float:
-    """The mean seconds of a tick of the landing sensor in the last while."""
+def _tick_ms(instance: dg.DagsterInstance, window: float) -> float | None:
+    """What a tick of the landing sensor took in the last while, on average; None where none ended."""
     [state] = [state for state in instance.all_instigator_state() if state.instigator_name == "landing"]
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, after=time.time() - window - 10)
     took = [tick.end_timestamp - tick.timestamp for tick in ticks if tick.end_timestamp]
-    return mean(took) if took else float("nan")
+    return mean(took) * 1000 if took else None
 
 
 def _tree(pid: int) -> list[int]:
