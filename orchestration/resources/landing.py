@@ -16,10 +16,12 @@ from orchestration.resources.landing_disk import on_disk
 from orchestration.resources.landing_noted import noting
 from orchestration.resources.landing_read import LandingFile, Unreadable, Unsteady
 from orchestration.resources.landing_report import IngestReport
-from orchestration.resources.warehouse import Warehouse
+from orchestration.resources.warehouse import ALL_THREADS, Warehouse
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
+
+MUCH = 8 << 20  # bytes
 
 
 def ingest(settings: Settings, warehouse: Warehouse, files: Iterable[LandingFile] | None = None) -> IngestReport:
@@ -34,6 +36,8 @@ def ingest(settings: Settings, warehouse: Warehouse, files: Iterable[LandingFile
     broken: dict[str, str] = {}
     left: dict[str, str] = {}
     with warehouse.writer(why="ingest") as con, noting(con) as noted:
+        if sum(file.bytes for file in wanted) > MUCH:
+            con.execute(ALL_THREADS)
         while True:
             noted.take()
             con.execute("begin")
