@@ -4,9 +4,9 @@ PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
-export LANDING AS_OF Q CONTACT TO FROM
+export LANDING AS_OF Q CONTACT TO FROM MINUTES SOURCE REASON FILE
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector rejects mend replay dismiss bench-soak
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -28,6 +28,18 @@ why: setup ## Why somebody got an email, or none: make why CONTACT=<address or i
 
 coupons: setup ## The coupon files for the shop, those that are missing made again
 	@$(PY) -m orchestration.commands.coupons
+
+rejects: setup ## Rows that could not be read, by source and reason, and what became of them
+	@$(PY) -m orchestration.commands.rejects list
+
+mend: setup ## Hand out rejects to be mended: make mend SOURCE=orders REASON=<some of its words>
+	@$(PY) -m orchestration.commands.rejects mend
+
+replay: setup ## Put rejects back: make replay FILE=<the mended file>, or SOURCE=… REASON=… as they came
+	@$(PY) -m orchestration.commands.rejects replay
+
+dismiss: setup ## Let go of rejects: make dismiss SOURCE=orders REASON=<some of its words>
+	@$(PY) -m orchestration.commands.rejects dismiss
 
 erase: setup ## Erase a person from everything: make erase CONTACT=<address or id>
 	@$(PY) -m orchestration.commands.erase
@@ -67,6 +79,9 @@ lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
+
+bench-soak: setup ## MINUTES (15) at a steady rate: what levels off, and what does not
+	$(PY) tests/benchmarks/bench_soak.py --minutes $${MINUTES:-15}
 
 bench: setup ## Speed and memory, as ratios measured in one run
 	$(PY) tests/benchmarks/run.py

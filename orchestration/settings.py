@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from orchestration.core.errors import SettingsError
 
@@ -48,6 +49,15 @@ class Settings:
     from_name: str
     reply_to: str
     shop_url: str
+    woocommerce_url: str | None
+    woocommerce_key: str
+    woocommerce_secret: str
+    wordpress_url: str | None
+    wordpress_user: str | None
+    wordpress_password: str | None
+    wordpress_treatments: str
+    alert_url: str | None
+    smtp_url: str | None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -87,6 +97,15 @@ class Settings:
             from_name=env.get("FROM_NAME") or "Larkspur Skin",
             reply_to=env.get("REPLY_TO") or "hello@larkspur-skin.test",
             shop_url=shop_url,
+            woocommerce_url=_woocommerce_url(env),
+            woocommerce_key=env.get("WOOCOMMERCE_KEY") or "",
+            woocommerce_secret=env.get("WOOCOMMERCE_SECRET") or "",
+            wordpress_url=_address(env, "WORDPRESS_URL", ("https", "http")),
+            wordpress_user=env.get("WORDPRESS_USER") or None,
+            wordpress_password=env.get("WORDPRESS_PASSWORD") or None,
+            wordpress_treatments=env.get("WORDPRESS_TREATMENTS") or "post_tag",
+            alert_url=_alert_url(env),
+            smtp_url=_address(env, "SMTP_URL", ("smtp", "smtps")),
         )
 
     def now(self) -> datetime:
@@ -100,6 +119,10 @@ class Settings:
     @property
     def lake_dir(self) -> Path:
         return self.data_dir / "lake"
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.data_dir / "archive"
 
     @property
     def ledger_path(self) -> Path:
@@ -186,6 +209,44 @@ def _hours(env: Mapping[str, str], name: str, default: str) -> tuple[int, int] |
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     text = env.get(name)
     return Path(text).resolve() if text else None
+
+
+def _address(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    """An address on the network, without a trailing slash. The message does not repeat it: it may hold a password."""
+    text = (env.get(name) or "").rstrip("/")
+    if not text:
+        return None
+    told = urlsplit(text)
+    if told.scheme not in schemes or not told.hostname:
+        raise SettingsError(f"{name} is no address that begins with {' or '.join(f'{one}://' for one in schemes)}")
+    if told.scheme == "http" and told.hostname not in ("127.0.0.1", "localhost"):
+        raise SettingsError(
+            f"{name} must begin with https://: what goes there, and the key to it, is nobody else's to read"
+        )
+    return text
+
+
+def _woocommerce_url(env: Mapping[str, str]) -> str | None:
+    url = _address(env, "WOOCOMMERCE_URL", ("https", "http"))
+    if url and not (env.get("WOOCOMMERCE_KEY") and env.get("WOOCOMMERCE_SECRET")):
+        raise SettingsError(
+            "WOOCOMMERCE_URL is set, so WOOCOMMERCE_KEY and WOOCOMMERCE_SECRET must be, too: "
+            "WooCommerce > Settings > Advanced > REST API makes them."
+        )
+    return url
+
+
+def _alert_url(env: Mapping[str, str]) -> str | None:
+    text = env.get("ALERT_URL") or ""
+    if not text.startswith("mailto:"):
+        return _address(env, "ALERT_URL", ("https", "http"))
+    if "@" not in text:
+        raise SettingsError(
+            "ALERT_URL begins with mailto: and goes on with no address, such as mailto:ops@shop.example"
+        )
+    if not env.get("SMTP_URL"):
+        raise SettingsError("ALERT_URL is an address for email, so SMTP_URL must say by which server it goes")
+    return text
 
 
 def _share(env: Mapping[str, str], name: str) -> float:

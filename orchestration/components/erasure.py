@@ -3,7 +3,7 @@
     written down     whom it is about, before the rows go that tell it
     marks            keyed ids, so that what arrives again does not bring them back
     lake             rows, then the old snapshots and the files they lay in
-    landing files    rewritten without their rows
+    landing files    rewritten without their rows, archived ones too
     ledger           the rows stay, without them; taken out of waves that have not gone out
     Mailchimp        delete-permanent
     SQLite, logs     whatever text still says an address; freed pages vacuumed
@@ -91,7 +91,7 @@ def _finish(services: Services, plan: Plan, pauses: Pauses | None) -> Receipt:
     with services.warehouse.writer(wait=WAIT, why="erasing a contact") as con:
         remember(settings, marks)
         _tell(receipt, "warehouse", take_out(con, services.warehouse, person, traces))
-        landing = scrub_landing(con, settings.landing_dir, person, traces, Forgotten(settings, key))
+        landing = scrub_landing(con, settings, person, traces, Forgotten(settings, key))
         _tell(receipt, "landing files", Counter({"rows": landing.rows, "files rewritten": landing.files}))
         _tell(receipt, "lake", purge(con))
     _tell(receipt, "ledger", _ledger(services, person.contact_ids))

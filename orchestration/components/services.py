@@ -6,6 +6,7 @@ from functools import cached_property
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.mailchimp_feedback import FeedbackGateway
+from orchestration.resources.rejects import Rejects
 from orchestration.resources.renderer import Renderer
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -36,6 +37,10 @@ class Services:
     @cached_property
     def feedback_gateway(self) -> FeedbackGateway:
         return FeedbackGateway(self.settings)
+
+    @cached_property
+    def rejects(self) -> Rejects:
+        return Rejects(self.settings, self.warehouse)
 
     @cached_property
     def renderer(self) -> Renderer:

@@ -8,6 +8,9 @@
     │   └── BuildFailed        a model or a test of it failed
     ├── EventRefused           what arrived is no event, or breaks its contract
     ├── BackupError            a backup can't be made, is not whole, or has nowhere to go
+    ├── ShopError              the shop does not answer, or not as it should
+    ├── AlertError             somebody could not be told
+    ├── RejectsError           rejects can't be put back as asked
     ├── CampaignError          a campaign file can't be understood
     │   ├── RenderError        its template or its content can't be rendered
     │   └── PolicyBlocked      its email may not go to its audience
@@ -57,6 +60,18 @@ class EventRefused(PennypostError):
 
 class BackupError(PennypostError):
     """A backup can't be made, is not whole, or is to go where something else is."""
+
+
+class ShopError(PennypostError):
+    """The shop's API does not answer, or not as it should."""
+
+
+class AlertError(PennypostError):
+    """Whom ALERT_URL names could not be told."""
+
+
+class RejectsError(PennypostError):
+    """There is no such reject, or a mended file can't be understood."""
 
 
 class CampaignError(PennypostError):

@@ -45,19 +45,27 @@ def seed(landing_dir: Path, now: datetime) -> Seeded:
     """
     started = _earlier_start(landing_dir) or now.astimezone(UTC).replace(microsecond=0)
     stamp = started.strftime(_STAMP)
-    written = {}
+    written: dict[str, int] = {}
+    done = landing_dir / f".demo-{stamp}-done"
+    if done.exists():
+        return Seeded(written, started)
     for name, (content, rows) in _files(started).items():
         path = landing_dir / name.format(stamp=stamp)
         if not path.exists():
             put(path, content)
             written[str(path.relative_to(landing_dir))] = rows
+    done.touch()  # the files themselves move to the archive
     return Seeded(written, started)
 
 
 def _earlier_start(landing_dir: Path) -> datetime | None:
-    stamps = [re.match(r"demo-(\d{8}T\d{6}Z)-", path.name) for path in sorted(landing_dir.glob("*/demo-*"))]
+    stamps = [re.match(r"\.?demo-(\d{8}T\d{6}Z)-", path.name) for path in _traces(landing_dir)]
     found = [datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC) for match in stamps if match]
     return min(found, default=None)
+
+
+def _traces(landing_dir: Path) -> list[Path]:
+    return [*landing_dir.glob("*/demo-*"), *landing_dir.glob(".demo-*")]
 
 
 def _files(now: datetime) -> dict[str, tuple[bytes, int]]:

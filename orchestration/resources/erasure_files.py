@@ -1,14 +1,18 @@
-"""Addresses out of the files that are neither tables nor landing files: logs, what dbt leaves behind, outputs that Dagster kept.
+"""A person out of the files that are neither tables nor landing files: rejects handed out to be mended, logs, what dbt leaves
+behind, outputs that Dagster kept.
 
-A server may be adding to them, so nothing is moved: the address is made x where it stands.
+A server may be adding to a log, so nothing is moved there: the address is made x where it stands.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestration.core.erasure import Traces
+from orchestration.core.erasure import Person, Traces, is_about
+from orchestration.core.mending import original_of
 from orchestration.resources.erasure_sqlite import is_sqlite
+from orchestration.resources.forgotten import write_privately
 from orchestration.settings import Settings
 
 BLOCK = 1 << 20
@@ -18,6 +22,27 @@ LEFT_OVER_SECONDS = 86_400
 def sqlite_files(settings: Settings) -> list[Path]:
     """Every SQLite file of the data folder but the catalogue."""
     return [path for path in _files(settings) if path != settings.catalog_path and is_sqlite(path)]
+
+
+def scrub_mending(settings: Settings, person: Person, traces: Traces) -> int:
+    """Take the person's lines out of files of rejects that were handed out to be mended. Gives how many there were."""
+    gone = 0
+    for path in sorted((settings.data_dir / "mending").glob("*.jsonl")):
+        lines = path.read_text(errors="surrogateescape").split("\n")
+        kept = [line for line in lines if not _is_theirs(line, person, traces)]
+        if len(kept) < len(lines):
+            write_privately(path, "\n".join(kept))
+            gone += len(lines) - len(kept)
+    return gone
+
+
+def _is_theirs(line: str, person: Person, traces: Traces) -> bool:
+    try:
+        told = json.loads(line)
+        parts = [original_of(told), json.dumps(told.get("row"), ensure_ascii=False)]
+    except (ValueError, AttributeError):
+        return traces.are_in(line)
+    return any(is_about(person, traces, str(told.get("source")), part) for part in [line, *parts])
 
 
 def mask_files(settings: Settings, traces: Traces) -> int:
@@ -45,6 +70,7 @@ def _files(settings: Settings) -> Iterator[Path]:
     apart = (
         settings.lake_dir,
         settings.landing_dir,
+        settings.archive_dir,
         settings.keys_dir,
         settings.data_dir / "tmp",
         settings.data_dir / "erasing",

@@ -123,7 +123,12 @@ def _rejects(con: duckdb.DuckDBPyConnection, person: Person, traces: Traces, cou
             if is_about(person, traces, source, original.decode(errors="surrogateescape")):
                 found.append(number)
     if found:
-        con.execute("update lake.raw.rejects set original = null where rowid in (select unnest(?::bigint[]))", [found])
+        con.execute(
+            "update lake.raw.rejects set original = null, "
+            "status = case when coalesce(status, 'open') = 'open' then 'dismissed' else status end "
+            "where rowid in (select unnest(?::bigint[]))",
+            [found],
+        )
     counts["raw.rejects"] += len(found)
 
 

@@ -1,4 +1,4 @@
-"""Landing files, rewritten without a person's rows.
+"""Landing files, and those that are archived, rewritten without a person's rows.
 
 A file is written anew beside the old one, noted in raw.landing_files as one that has landed, and only then renamed over it:
 killed anywhere in between, nothing is ingested a second time. Rows that are not theirs keep their bytes; in a Parquet file, their
@@ -21,14 +21,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.core.contracts import SOURCES
 from orchestration.core.erasure import Person, Traces, is_about, without_person
-from orchestration.resources.erasure_read import is_gzip, lines_of, may_hold
+from orchestration.resources import landing_archive
+from orchestration.resources.erasure_read import csv_header, is_gzip, lines_of, may_hold
 from orchestration.resources.forgotten import Forgotten
 from orchestration.resources.landing_forgotten import NAMELESS, REASON
-from orchestration.resources.landing_tables import DELIMITERS
+from orchestration.settings import Settings
 
-# Files with rows that were known again when they came, and repeats of files that were rewritten since.
+# Files with rows that were known again when they came, and repeats of files that were, or may have been, rewritten since.
 _CAME_AGAIN = f"""
     select landing_file from lake.raw.rejects where reason = '{REASON}'
     union
@@ -38,11 +38,16 @@ _CAME_AGAIN = f"""
     from lake.raw.landing_files as repeat
     join lake.raw.landing_files as rewritten
         on repeat.duplicate_of = rewritten.landing_file and rewritten.duplicate_of = rewritten.landing_file
+    union
+    select repeat.landing_file
+    from lake.raw.landing_files as repeat
+    join lake.raw.archived_files as archived on repeat.duplicate_of = archived.landing_file
 """
-BOM = b"\xef\xbb\xbf"
 # The files that the collector writes into at this moment: what is theirs is known when it comes (landing_forgotten).
 OPEN = ".collector"
+_ARCHIVED = f"select archive_file from lake.raw.archived_files where landing_file in ({_CAME_AGAIN})"
 DRAFT = ".erasing.tmp"  # a name that ingest passes over
+DRAFTS = (DRAFT, landing_archive.DRAFT)
 
 
 @dataclass
@@ -54,30 +59,36 @@ class Scrubbed:
 
 
 def scrub_landing(
-    con: duckdb.DuckDBPyConnection, root: Path, person: Person, traces: Traces, forgotten: Forgotten
+    con: duckdb.DuckDBPyConnection, settings: Settings, person: Person, traces: Traces, forgotten: Forgotten
 ) -> Scrubbed:
-    """Rewrite every file under `root` that holds something of the person, and every one that came again with something of
-    somebody who was erased before; `con` is a writer's."""
+    """Rewrite every landing file, archived or not, that holds something of the person, and every one that came again with
+    something of somebody who was erased before; `con` is a writer's."""
     found = Scrubbed()
     words = _words(person, traces)
-    came_again = {name for (name,) in con.execute(_CAME_AGAIN).fetchall()}
-    for path in sorted(path for path in root.rglob("*") if path.is_file() and OPEN not in path.parts):
-        if path.name.endswith(DRAFT):
-            path.unlink()
-            continue
-        name = path.relative_to(root).as_posix()
-        if name not in came_again and not may_hold(path, words):
-            continue
-        judge = _Judge(person, traces, name.split("/")[0], forgotten if name in came_again else None)
-        draft = path.with_name(f".{path.name}{DRAFT}")
-        _rewrite(path, draft, judge)
-        if judge.count:
-            _put_in_place(con, name, path, draft)
-            found.rows += judge.count
-            found.files += 1
-        else:
-            draft.unlink()
+    for root, query in ((settings.landing_dir, _CAME_AGAIN), (settings.archive_dir, _ARCHIVED)):
+        came_again = {name for (name,) in con.execute(query).fetchall()}
+        for path in sorted(path for path in root.rglob("*") if path.is_file() and OPEN not in path.parts):
+            if path.name.endswith(DRAFTS):
+                path.unlink()
+                continue
+            name = path.relative_to(root).as_posix()
+            if name in came_again or may_hold(path, words):
+                judge = _Judge(person, traces, name.split("/")[0], forgotten if name in came_again else None)
+                if _scrub(con, name, path, judge):
+                    found.rows += judge.count
+                    found.files += 1
     return found
+
+
+def _scrub(con: duckdb.DuckDBPyConnection, name: str, path: Path, judge: "_Judge") -> bool:
+    """Whether the file had to be rewritten."""
+    draft = path.with_name(f".{path.name}{DRAFT}")
+    _rewrite(path, draft, judge)
+    if judge.count:
+        _put_in_place(con, name, path, draft)
+    else:
+        draft.unlink()
+    return judge.count > 0
 
 
 def _put_in_place(con: duckdb.DuckDBPyConnection, name: str, path: Path, draft: Path) -> None:
@@ -182,7 +193,7 @@ def _csv(lines: Iterator[bytes], out: BinaryIO | gzip.GzipFile, judge: _Judge) -
         out.write(head)
         if head.strip():
             break
-    delimiter, names = _header(head, judge.source)
+    delimiter, names = csv_header(head, judge.source)
     for record in _records(lines):
         text = record.decode(errors="surrogateescape")
         fields = next(csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), delimiter=delimiter), [])
@@ -200,14 +211,6 @@ def _csv(lines: Iterator[bytes], out: BinaryIO | gzip.GzipFile, judge: _Judge) -
                 ["" if kept.get(name) is None else kept[name] for name in names]
             )
             out.write(line.getvalue().encode(errors="surrogateescape"))
-
-
-def _header(head: bytes, source: str) -> tuple[str, list[str]]:
-    text = head.removeprefix(BOM).decode(errors="surrogateescape").strip("\r\n")
-    known = {field.name for field in SOURCES[source].fields} if source in SOURCES else set()
-    read = {mark: [name.strip() for name in next(csv.reader([text], delimiter=mark), [])] for mark in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda mark: len(known & set(read[mark])))
-    return delimiter, read[delimiter]
 
 
 def _records(lines: Iterator[bytes]) -> Iterator[bytes]:

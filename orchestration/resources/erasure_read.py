@@ -1,8 +1,13 @@
 """Landing files as bytes: unpacked, line by line, looked through for words. Damage ends a file early, and is no error."""
 
+import csv
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from orchestration.core.contracts import SOURCES
+from orchestration.resources.landing_read import BOM
+from orchestration.resources.landing_tables import DELIMITERS
 
 BLOCK = 1 << 20
 
@@ -59,3 +64,12 @@ def may_hold(path: Path, words: list[bytes]) -> bool:
             return True
         end = text[-longest:]
     return False
+
+
+def csv_header(head: bytes, source: str) -> tuple[str, list[str]]:
+    """The delimiter of a CSV file and the names of its columns, by its first line."""
+    text = head.removeprefix(BOM).decode(errors="surrogateescape").strip("\r\n")
+    known = {field.name for field in SOURCES[source].fields} if source in SOURCES else set()
+    read = {mark: [name.strip() for name in next(csv.reader([text], delimiter=mark), [])] for mark in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda mark: len(known & set(read[mark])))
+    return delimiter, read[delimiter]

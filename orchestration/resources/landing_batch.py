@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -14,8 +13,11 @@ from orchestration.core.errors import WarehouseError
 from orchestration.resources import forgotten
 from orchestration.resources.keys import contact_key
 from orchestration.resources.landing_ahead import Ahead
+from orchestration.resources.landing_forgotten import REASON as FORGOTTEN
+from orchestration.resources.landing_known import landed_like, unknown_files
 from orchestration.resources.landing_noted import MARKED_LINES, Noted
 from orchestration.resources.landing_read import LandingFile, Reading, lines, sha256
+from orchestration.resources.landing_replayed import is_replayed
 from orchestration.resources.landing_report import IngestReport, SourceReport
 from orchestration.resources.landing_sql import insert_sql, unknown_fields, usual_sql
 from orchestration.resources.landing_tables import csv_rows, parquet_rows
@@ -27,7 +29,9 @@ log = logging.getLogger(__name__)
 SAMPLE = 2048
 SHARE_ALIKE = 0.99
 LARGEST_ORIGINAL = 64 << 20
-REJECT = "insert into lake.raw.rejects (landing_file, line, reason, original, source, batch_id, ingested_at)"
+REJECT = "insert into lake.raw.rejects (landing_file, line, reason, original, source, batch_id, ingested_at, status)"
+# What a person who was erased is not to have landed has no original, and nobody is to mend it.
+STATUS = f"case when reason = '{FORGOTTEN}' then 'dismissed' else 'open' end"
 
 FILES = pa.schema(
     [
@@ -50,28 +54,6 @@ ASIDE = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Landed:
-    """A file of which there is a record. A path has several where the file was changed after it had landed."""
-
-    path: str
-    bytes: int
-    modified_ns: int
-    source: str
-    sha256: str
-    duplicate_of: str | None
-
-
-def landed_files(con: duckdb.DuckDBPyConnection) -> list[Landed]:
-    """Every record there is of a file."""
-    return [
-        Landed(*row)
-        for row in con.execute(
-            "select landing_file, bytes, modified_ns, source, sha256, duplicate_of from lake.raw.landing_files"
-        ).fetchall()
-    ]
-
-
 class Batch:
     """One transaction's worth of files."""
 
@@ -88,9 +70,8 @@ class Batch:
         self._con = con
         self._root = settings.landing_dir
         self._broken = broken
-        self._landed = landed_files(con)
-        known = {(file.path, file.bytes, file.modified_ns) for file in self._landed}
-        self._files = [file for file in files if (file.path, file.bytes, file.modified_ns) not in known]
+        self._files = unknown_files(con, files)
+        self._landed = landed_like(con, self._files)
         paths = {file.path for file in self._landed}
         self.report.changed = [file.path for file in self._files if file.path in paths]
         self._batch_id = next_batch(con)
@@ -119,7 +100,9 @@ class Batch:
         seen_sizes = {(file.source, file.bytes) for file in originals}
         duplicates = {}
         for file in self._files:
-            if file.bytes == 0 or (sizes[file.source, file.bytes] == 1 and (file.source, file.bytes) not in seen_sizes):
+            is_alone = sizes[file.source, file.bytes] == 1 and (file.source, file.bytes) not in seen_sizes
+            # rejects that were put back as they are may be all that their file was
+            if file.bytes == 0 or is_alone or is_replayed(file.path):
                 continue
             digest = sha256(self._root, file)
             original = first.setdefault((file.source, digest), "")
@@ -199,7 +182,7 @@ class Batch:
         if noted is not None:
             self._con.register("noted", noted)
             self._con.execute(
-                f"{REJECT} select landing_file, line, reason, encode(rtrim(original, chr(10))), ?, ?, ? from noted "
+                f"{REJECT} select landing_file, line, reason, encode(rtrim(original, chr(10))), ?, ?, ?, {STATUS} from noted "
                 "where reason is not null",
                 [source.name, self._batch_id, self._ingested_at],
             )
@@ -244,7 +227,7 @@ class Batch:
         if aside:
             self._con.register("aside", pa.Table.from_pylist(aside, schema=ASIDE))
             self._con.execute(
-                f"{REJECT} select landing_file, line, reason, original, ?, ?, ? from aside",
+                f"{REJECT} select landing_file, line, reason, original, ?, ?, ?, {STATUS} from aside",
                 [source.name, self._batch_id, self._ingested_at],
             )
             self._con.unregister("aside")

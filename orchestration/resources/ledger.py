@@ -94,6 +94,12 @@ class Ledger(LedgerStops):
         with self._reading() as con:
             return [Wave(**row._mapping) for row in con.execute(query)]
 
+    def snapshots_referred_to(self) -> set[int]:
+        """The snapshots of the warehouse that waves were planned on, but for those that were cancelled."""
+        query = select(waves.c.snapshot_id).distinct().where(waves.c.state != "cancelled")
+        with self._reading() as con:
+            return set(con.execute(query).scalars())
+
     def moves(self, wave_id: str) -> list[Move]:
         """A wave's moves so far, the first first."""
         columns = [wave_moves.c[f.name] for f in fields(Move)]

@@ -47,6 +47,13 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("batch_id", "bigint"),
         ("ingested_at", "timestamptz"),
     ],
+    "archived_files": [
+        ("landing_file", "varchar"),
+        ("bytes", "bigint"),
+        ("modified_ns", "bigint"),
+        ("archive_file", "varchar"),
+        ("archived_at", "timestamptz"),
+    ],
     "rejects": [
         ("landing_file", "varchar"),
         ("source", "varchar"),
@@ -55,6 +62,9 @@ BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
         ("original", "blob"),
         ("batch_id", "bigint"),
         ("ingested_at", "timestamptz"),
+        ("status", "varchar"),
+        ("status_at", "timestamptz"),
+        ("replayed_in", "varchar"),
     ],
     "builds": [
         ("build_id", "varchar"),
@@ -298,21 +308,27 @@ def next_batch(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Make what is missing: schemas, tables, and columns that a table of an earlier version has not yet."""
     tables = {source.name: source.columns() for source in SOURCES.values()} | BOOKKEEPING
-    there = {
-        name
-        for (name,) in con.execute(
-            "select table_name from duckdb_tables() where database_name = 'lake' and schema_name = 'raw'"
+    there = set(
+        con.execute(
+            "select table_name, column_name from duckdb_columns() where database_name = 'lake' and schema_name = 'raw'"
         ).fetchall()
-    }
-    if there >= set(tables):
+    )
+    if there >= {(name, column) for name, columns in tables.items() for column, _ in columns}:
         return
+    known = {name for name, _ in there}
     con.execute("begin")
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists lake.{schema}")
     for name, columns in tables.items():
-        described = ", ".join(f"{column} {kind}" for column, kind in columns)
-        con.execute(f"create table if not exists lake.raw.{name} ({described})")
+        if name not in known:
+            described = ", ".join(f"{column} {kind}" for column, kind in columns)
+            con.execute(f"create table lake.raw.{name} ({described})")
+            continue
+        for column, kind in columns:
+            if (name, column) not in there:
+                con.execute(f"alter table lake.raw.{name} add column {column} {kind}")
     con.execute("commit")
 
 

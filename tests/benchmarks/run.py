@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # what a line for the table has in it
 MARKS = ("limit ", "at least ")
-BENCHMARKS = ("bench_ingest.py", "bench_models.py", "bench_increment.py")
+BENCHMARKS = ("bench_ingest.py", "bench_models.py", "bench_increment.py", "bench_tick.py")
 
 
 def main() -> int:

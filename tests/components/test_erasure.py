@@ -27,7 +27,8 @@ from orchestration.defs.housekeeping.erase import erase_job
 from orchestration.resources import models
 from orchestration.resources.deliveries import land_deliveries
 from orchestration.resources.keys import contact_key
-from orchestration.resources.landing import ingest, new_files
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_look import look
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
 
@@ -342,7 +343,7 @@ def test_the_receipt_says_what_was_removed_where_and_names_nobody(world):
 
 
 def test_the_rewritten_files_are_not_taken_for_new_ones(world):
-    assert new_files(world.services.settings, world.services.warehouse) == []
+    assert look(world.services.settings, world.services.warehouse).new == []
 
 
 def test_the_run_that_erased_keeps_its_settings_without_the_address(world):
@@ -397,7 +398,7 @@ def test_erased_once_more_the_files_that_came_again_are_clean_too(again):
     removed = {(where, what): count for where, what, count in receipt.removed}
     assert removed["landing files", "files rewritten"] == 9
     assert not any(what.startswith("marts.") or what == "raw.signups" for _, what in removed)
-    assert new_files(again.services.settings, again.services.warehouse) == []
+    assert look(again.services.settings, again.services.warehouse).new == []
 
 
 def test_a_warehouse_made_anew_from_the_landing_files_forgets_her_too(again, tmp_path):

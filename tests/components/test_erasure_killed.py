@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.components.services import Services
-from orchestration.resources.landing import ingest, new_files
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_look import look
 from orchestration.settings import PROJECT_DIR
 
 ANN, BOB = "ann@mail.test", "bob@mail.test"
@@ -76,7 +77,7 @@ def finish(services) -> str:
 def check_all_of_ann_is_gone_and_nothing_else(services, shop):
     assert says(services, ANN) == []
     assert list((services.settings.data_dir / "erasing").iterdir()) == []
-    assert new_files(services.settings, services.warehouse) == []
+    assert look(services.settings, services.warehouse).new == []
     with services.warehouse.latest() as con:
         assert con.execute("select count(*), sum(total) from raw.orders").fetchone() == (33, 330)
         assert con.execute("select count(distinct email) from raw.signups").fetchone() == (31,)
@@ -103,7 +104,7 @@ def test_killed_while_it_rewrites_landing_files_nothing_is_ingested_twice(servic
         time.sleep(0.001)
     process.kill()
     process.communicate()
-    assert new_files(services.settings, services.warehouse) == []
+    assert look(services.settings, services.warehouse).new == []
     finish(services)
     check_all_of_ann_is_gone_and_nothing_else(services, shop)
     assert list(landing.rglob("*.tmp")) == []

@@ -76,7 +76,7 @@ class Shop:
             )
             consents.append([contact_id, facts["answered_at"]])
             members.append([contact_id, segment, f"because of e{contact_id.int}", entered_at])
-            told = [one if isinstance(one, tuple) else (one, "read together") for one in reading]
+            told = [one if isinstance(one, tuple) else (one, "read_together") for one in reading]
             recommended += [[contact_id, rank, article, why] for rank, (article, why) in enumerate(told, 1)]
             articles |= {article for article, _ in told}
             if "bought" in facts:

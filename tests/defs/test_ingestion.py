@@ -2,12 +2,14 @@
 
 import json
 import threading
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from orchestration.defs.ingestion.assets import ingest_landing
-from orchestration.resources.landing import passed_over
+from orchestration.defs.ingestion.rejects import rejects_job
+from orchestration.resources.landing_disk import passed_over
 from orchestration.settings import Settings
 
 PRODUCT = {"sku": "S1", "name": "Serum", "url": "https://x.test/s1", "price": 9.5, "currency": "GBP", "in_stock": True}
@@ -84,3 +86,21 @@ def test_a_file_that_is_still_being_written_is_shown_as_left_for_the_next_run(la
     assert shown["new rows"].value == 1
     assert shown["left for the next run"].value == 1
     assert "products/b.jsonl: changed while it was read" in shown["left for the next run, such as"].value
+
+
+def test_rejects_are_listed_handed_out_and_put_back_by_the_job(landing):
+    (landing / "products" / "bad.jsonl").write_text(json.dumps(PRODUCT | {"sku": "S2", "price": "cheap"}) + "\n")
+    ingested()
+    listed = handled(action="list")["rejects"].value.records
+    assert [(one.data["source"], one.data["open"], one.data["replayed"]) for one in listed] == [("products", 1, 0)]
+    file = Path(handled(action="mend", source="products")["file"].value)
+    file.write_text(file.read_text().replace('"price": "cheap"', '"price": "9.50"'))
+    assert handled(action="replay", file=str(file))["put back"].value == 1
+    assert ingested()["products"]["new rows"].value == 1
+    assert [one.data["replayed"] for one in handled(action="list")["rejects"].value.records] == [1]
+
+
+def handled(**config):
+    """The metadata of a run of the job `rejects`."""
+    result = rejects_job.execute_in_process(run_config={"ops": {"handle_rejects": {"config": config}}})
+    return next(event.event_specific_data.metadata for event in result.all_events if event.is_successful_output)

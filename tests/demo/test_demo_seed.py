@@ -54,9 +54,17 @@ def test_a_second_seeding_writes_nothing_and_says_so(tmp_path, now):
     assert _content(tmp_path) == before
 
 
+def test_files_that_moved_to_the_archive_are_not_written_again(tmp_path, now):
+    seed(tmp_path, now)
+    for path in tmp_path.glob("*/demo-*"):
+        path.unlink()
+    assert seed(tmp_path, now + timedelta(days=3)).written == {}
+    assert list(tmp_path.glob("*/demo-*")) == []
+
+
 def test_a_seeding_that_was_cut_short_is_finished_with_its_own_moment(landing, tmp_path, now):
     seed(tmp_path, now)
-    for path in [*tmp_path.glob("signups/*"), *tmp_path.glob("article_views/*")]:
+    for path in [*tmp_path.glob("signups/*"), *tmp_path.glob("article_views/*"), *tmp_path.glob(".demo-*")]:
         path.unlink()
     seed(tmp_path, now + timedelta(minutes=5))
     assert _content(tmp_path) == _content(landing)

@@ -32,7 +32,7 @@ def test_each_source_each_public_table_and_each_campaign_is_an_asset(specs):
 
 def test_assets_are_grouped_by_stage_and_nothing_stands_outside(specs):
     groups = {spec.group_name for spec in specs.values()}
-    assert groups == {"ingestion", "staging", "intermediate", "marts", "feedback", "campaigns"}
+    assert groups == {"shop", "ingestion", "staging", "intermediate", "marts", "feedback", "campaigns"}
 
 
 def test_every_asset_says_what_it_is(specs):
@@ -53,6 +53,7 @@ def test_what_is_ingested_leads_to_what_is_sent(specs):
 def test_there_is_a_job_for_each_thing_a_person_starts(code_location):
     jobs = {job.name for job in code_location.resolve_all_job_defs()}
     assert {"main", "event_driven", "models", "why", "sending", "reconciliation", *CAMPAIGNS} <= jobs
+    assert {"housekeeping", "rejects", "pull"} <= jobs
 
 
 def test_every_job_says_what_it_does(code_location):
@@ -96,16 +97,20 @@ def test_a_campaign_that_is_launched_without_settings_only_rehearses(code_locati
 
 def test_sensor_and_schedules_run_from_the_start(code_location):
     repository = code_location.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} >= {"landing"}
+    assert {sensor.name for sensor in repository.sensor_defs} >= {"landing", "alerts"}
     assert {schedule.name for schedule in repository.schedule_defs} >= {
         "hourly",
         "daily_reconciliation",
+        "hourly_housekeeping",
         "treatment_reading_schedule",
     }
     # what the UI adds by itself for conditions nobody uses here
     sensors = [sensor for sensor in repository.sensor_defs if not sensor.name.startswith("default_")]
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
-    assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
+    statuses = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    # without a shop's address there is nobody to ask
+    assert statuses.pop("pull_every_quarter_of_an_hour") == dg.DefaultScheduleStatus.STOPPED
+    assert set(statuses.values()) == {dg.DefaultScheduleStatus.RUNNING}
 
 
 def test_schedules_go_by_the_clock_in_london(code_location):

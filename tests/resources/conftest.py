@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestration.resources.landing import ingest, new_files
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_look import look
 from orchestration.resources.landing_report import IngestReport
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -33,7 +34,7 @@ class Shop:
         return ingest(self.settings, self.warehouse)
 
     def new(self) -> list[str]:
-        return [file.path for file in new_files(self.settings, self.warehouse)]
+        return [file.path for file in look(self.settings, self.warehouse).new]
 
     def rows(self, query: str) -> list[tuple]:
         with self.warehouse.latest() as con:

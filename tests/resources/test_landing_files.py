@@ -13,7 +13,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration.resources.landing import ingest, new_files
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_look import look
 
 BOM = b"\xef\xbb\xbf"
 
@@ -136,7 +137,7 @@ def test_the_same_event_in_two_files_is_there_twice(shop, rows):
 def test_a_second_run_finds_nothing_to_do(shop, rows):
     shop.drop("article_views/a.jsonl", lines(rows.view()))
     assert shop.new() == ["article_views/a.jsonl"]
-    stale = new_files(shop.settings, shop.warehouse)
+    stale = look(shop.settings, shop.warehouse).new
     assert shop.ingest().files == 1
     assert shop.new() == []
     assert shop.ingest().files == 0
@@ -167,7 +168,7 @@ def test_a_file_touched_but_not_changed_lands_nothing_again(shop, rows):
 def test_a_file_that_went_away_is_left_for_the_next_batch_and_the_others_go_in(shop, rows):
     gone = shop.drop("article_views/a.jsonl", lines(rows.view()))
     shop.drop("article_views/b.jsonl", lines(rows.view(event_id="v-2")))
-    files = new_files(shop.settings, shop.warehouse)
+    files = look(shop.settings, shop.warehouse).new
     gone.unlink()
     report = ingest(shop.settings, shop.warehouse, files)
     assert list(report.left) == ["article_views/a.jsonl"]
@@ -180,7 +181,7 @@ def test_a_file_that_went_away_is_left_for_the_next_batch_and_the_others_go_in(s
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
 def test_a_file_that_grew_since_it_was_listed_is_left(shop, rows, format):
     file = shop.drop(f"article_views/a.{format}", b"event_id\n")
-    files = new_files(shop.settings, shop.warehouse)
+    files = look(shop.settings, shop.warehouse).new
     file.write_bytes(b"event_id\n1\n")
     report = ingest(shop.settings, shop.warehouse, files)
     assert "changed while it was read" in report.left[f"article_views/a.{format}"]

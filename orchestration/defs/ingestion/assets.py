@@ -7,7 +7,9 @@ import dagster as dg
 
 from orchestration.components.services import Services
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.landing import ingest, passed_over
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_disk import passed_over
+from orchestration.resources.landing_replayed import end_replays
 from orchestration.resources.landing_report import SourceReport
 
 NAMED = 20  # files that an asset's metadata name at the most
@@ -39,6 +41,7 @@ WHAT = {
 def ingest_landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Ingest every file under landing/ that is new. A bad row never stops its file: it goes to raw.rejects."""
     services = Services.from_env()
+    end_replays(services.settings, services.warehouse)
     report = ingest(services.settings, services.warehouse)
     over = passed_over(services.settings)
     if over:

@@ -1,12 +1,13 @@
 """New files under landing/ → one run of the event-driven job."""
 
+import json
 from collections.abc import Sequence
 
 import dagster as dg
 
 from orchestration.components.services import Services
 from orchestration.defs.ingestion.jobs import event_driven, main
-from orchestration.resources.landing import new_files
+from orchestration.resources.landing_look import look
 from orchestration.resources.liveness import bury_the_dead
 
 UNFINISHED = [
@@ -44,5 +45,7 @@ def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReaso
         context.instance.get_runs_count(dg.RunsFilter(job_name=job.name, statuses=UNFINISHED))
         for job in (event_driven, main)
     )
-    new = [file.path for file in new_files(services.settings, services.warehouse)]
-    return decide(new, under_way)
+    # The cursor only saves work: it holds the folders in which all had landed, and when they changed last.
+    found = look(services.settings, services.warehouse, json.loads(context.cursor or "{}"))
+    context.update_cursor(json.dumps(found.folders))
+    return decide([file.path for file in found.new], under_way)
