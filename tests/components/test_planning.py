@@ -31,6 +31,7 @@ create table if not exists lake.marts.orders (contact_id uuid, skus varchar[], i
 create table if not exists lake.intermediate.int_bought_together (sku varchar, related_sku varchar, score double);
 create table if not exists lake.staging.stg_products (
     sku varchar, product_name varchar, url varchar, price decimal(18, 2), currency varchar, in_stock boolean);
+create table if not exists lake.staging.stg_policy_checks (kind varchar, item_id varchar, is_barred boolean);
 create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
 """
@@ -47,6 +48,7 @@ class Shop:
         self.people = []
         self.together = []
         self.out_of_stock = set()
+        self.barred = set()
 
     def person(self, *, entered_at=NOW, articles=(), segment="new_subscribers", **facts):
         """One more contact in the segment; gives their id. `articles` are named, or (name, reason); `bought` are SKUs."""
@@ -93,6 +95,7 @@ class Shop:
                 [sku, f"The {sku}", f"https://shop.test/{sku}", "28.00", "GBP", sku not in self.out_of_stock]
                 for sku in skus
             ],
+            "staging.stg_policy_checks": [["product", sku, sku in self.barred] for sku in skus],
             "intermediate.int_articles": [[a, f"https://shop.test/{a}", f"About {a}", ""] for a in sorted(articles)],
         }
         with self.warehouse.writer() as con:
@@ -413,9 +416,10 @@ def test_why_an_article_is_there_is_each_readers_own_and_stands_in_the_same_slot
 THANKS = {"name": "thanks", "segment": "high_value_free_delivery", "products": Products()}
 
 
-def test_products_go_with_what_was_bought_are_in_stock_and_new_to_the_buyer(shop):
+def test_products_go_with_what_was_bought_are_in_stock_allowed_in_emails_and_new_to_the_buyer(shop):
     shop.together = [("mask", "gel", 0.9), ("mask", "balm", 0.8), ("mask", "gone", 0.95), ("serum", "mask", 0.5)]
-    shop.out_of_stock = {"gone"}
+    shop.together.append(("mask", "named like a medicine", 0.97))
+    shop.out_of_stock, shop.barred = {"gone"}, {"named like a medicine"}
     first = shop.person(segment="high_value_free_delivery", bought=["mask", "gel"])
     second = shop.person(segment="high_value_free_delivery", bought=["serum"])
     nothing = shop.person(segment="high_value_free_delivery", bought=["unheard-of"])

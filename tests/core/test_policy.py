@@ -87,10 +87,17 @@ def _cut(pieces, between):
     return write
 
 
+def _in_digits(name, rng):
+    """Fewer digits than letters: 8070x is an article's number."""
+    at = [place for place, letter in enumerate(name) if letter in LEET]
+    chosen = rng.sample(at, min(len(at), (len(name) - 1) // 2))
+    return "".join(rng.choice(LEET[c]) if place in chosen else c for place, c in enumerate(name))
+
+
 WAYS = {
     "case": lambda name, rng: "".join(rng.choice([c.upper(), c]) for c in name),
     "look-alikes": _every_letter(LOOK_ALIKES),
-    "digits": _every_letter(LEET, 0.3),
+    "digits": _in_digits,
     "hidden characters": lambda name, rng: "".join(c + rng.choice(HIDDEN) for c in name),
     "accents": lambda name, rng: "".join(c + rng.choice(["", "\u0301", "\u0336", "\u0323"]) for c in name),
     "style": lambda name, rng: _styled(name, rng.choice(STYLES)),

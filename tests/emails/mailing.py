@@ -49,6 +49,7 @@ create table lake.intermediate.int_articles (article_id varchar, url varchar, ti
 create table lake.intermediate.int_bought_together (sku varchar, related_sku varchar, score double);
 create table lake.staging.stg_products (
     sku varchar, product_name varchar, url varchar, price decimal(18, 2), currency varchar, in_stock boolean);
+create table lake.staging.stg_policy_checks (kind varchar, item_id varchar, is_barred boolean);
 """
 
 
@@ -173,6 +174,7 @@ def _write_tables(services: Services, people: list[Reader]) -> None:
         "staging.stg_products": [
             (p.sku, p.name, p.row()["url"], p.price, "GBP", p.in_stock) for p in products().values()
         ],
+        "staging.stg_policy_checks": [("product", sku, False) for sku in products()],
     }
     with services.warehouse.writer() as con:
         con.execute(TABLES)
