@@ -42,7 +42,7 @@ test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium 
 	$(PY) -m pytest -m browser tests/browser
 
 test-faults: setup ## Deliveries killed at every point, and every call failing in every way (FAULTS_SHARE=0.1: a tenth)
-	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 2 --dist worksteal
+	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 3 --dist worksteal
 
 test-conformance: setup ## The sandbox and our own calls against Mailchimp's specification, read from SHARED (../shared)
 	$(PY) -m pytest tests/conformance
