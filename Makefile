@@ -67,7 +67,7 @@ tests/emails/node_modules/.package-lock.json: tests/emails/package-lock.json
 	@touch $@
 
 test-faults: setup ## Deliveries killed at every point, and every call failing in every way (FAULTS_SHARE=0.1: a tenth)
-	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 2 --dist worksteal
+	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 3 --dist worksteal
 
 test-conformance: setup ## The sandbox and our own calls against Mailchimp's specification, read from SHARED (../shared)
 	$(PY) -m pytest tests/conformance

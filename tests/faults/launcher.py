@@ -18,6 +18,7 @@ import threading
 import traceback
 from pathlib import Path
 
+import pyarrow.dataset  # noqa: F401, DuckDB imports it with the first table it is given: here once, not in each launch
 import requests
 from sqlalchemy.engine import default
 
