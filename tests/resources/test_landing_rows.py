@@ -234,6 +234,15 @@ def test_a_line_that_is_no_row_is_kept_byte_for_byte_and_the_rest_goes_in(shop, 
     assert report.per_source["article_views"].rows_landed == 2
 
 
+def test_one_bad_row_among_a_hundred_alike_is_told_apart_from_them(shop, rows):
+    good = json.dumps(rows.order()).encode() + b"\n"
+    bad = [(json.dumps(rows.order(**change)).encode(), reason) for change, reason in BROKEN_ORDERS] + NO_ROWS
+    shop.drop("orders/a.jsonl", b"".join(good * 100 + line + b"\n" for line, _ in bad))
+    report = shop.ingest().per_source["orders"]
+    assert shop.rejects() == [(number * 101, reason, line) for number, (line, reason) in enumerate(bad, 1)]
+    assert (report.rows_landed, report.unknown_fields) == (100 * len(bad), {})
+
+
 def test_a_field_that_is_there_twice_is_a_reject_wherever_it_stands_and_whatever_it_is_called(shop, rows):
     good = json.dumps(rows.view())
     twice = [
