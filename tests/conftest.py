@@ -1,10 +1,28 @@
 """Two workers share the tests: what one dear world was built for stays together, and the dearest go first."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import signatures
+
+MEMORY = Path("/dev/shm")  # noqa: S108, whose it is does not matter
+ROOM = 4 << 30
+
 # Folders whose tests share one build of everything; elsewhere that is a file.
 DEAREST_FIRST = ("tests/pipeline", "tests/models", "tests/faults")
+
+
+def pytest_configure():
+    """What tests write need not survive them: in memory, no commit waits for a disk."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+    signatures.not_checked_again()
 
 
 class ByWorld(LoadScopeScheduling):

@@ -5,6 +5,8 @@ import shutil
 import time
 import uuid
 import warnings
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -158,20 +160,29 @@ def _campaigns(services: Services, result: Any) -> tuple[list[tuple[str, ...]], 
         counts = event.materialization.metadata["counts"].value
         wave_id = event.materialization.metadata["wave"].value
         by_outcome = services.ledger.outcomes(wave_id) if counts["is_written"] else _planned(counts)
-        went_out = sum(number for (outcome, _, state), number in by_outcome.items() if outcome == "recipient" and state)
-        sent += went_out
+        went_out = _went_out(services, wave_id) if counts["is_written"] else {}
+        sent += sum(went_out.values())
         rows += _campaign(campaign, counts, by_outcome, went_out)
     return rows, sent
+
+
+def _went_out(services: Services, wave_id: str) -> dict[str, int]:
+    """What became of the emails of a wave that left us → how many. Mailchimp's report of a large wave takes its time."""
+    if services.ledger.wave(wave_id).state not in ("sent", "settled"):
+        return {}
+    found: Counter[str] = Counter()
+    for (outcome, _, delivery), number in services.ledger.outcomes(wave_id).items():
+        if outcome == "recipient" and delivery != "not_sent":
+            found[delivery or "not in Mailchimp's report yet"] += number
+    return found
 
 
 def _from_before(services: Services, campaign: str, waves: Any) -> list[tuple[str, ...]]:
     """The waves that an earlier launch, killed or failed, had left half done."""
     rows = []
     for wave_id in waves.value if waves else []:
-        found = services.ledger.outcomes(wave_id).items()
-        became = {state: number for (outcome, _, state), number in found if outcome == "recipient" and state}
-        detail = ", ".join(f"{number} {state}" for state, number in sorted(became.items()))
-        rows.append(("campaign", f"{campaign}: sent from before", str(sum(became.values())), detail))
+        went_out = _went_out(services, wave_id)
+        rows.append(("campaign", f"{campaign}: sent from before", str(sum(went_out.values())), _listed(went_out)))
     return rows
 
 
@@ -182,21 +193,24 @@ def _planned(counts: dict[str, Any]) -> dict[tuple[str, str | None, str | None],
     return {("recipient", None, None): counts["recipient"], ("holdout", None, None): counts["holdout"]} | found
 
 
-def _campaign(name: str, counts: dict[str, Any], by_outcome: dict, went_out: int) -> list[tuple[str, ...]]:
-    totals: dict[str, dict[str, int]] = {"recipient": {}, "holdout": {}, "excluded": {}, "deferred": {}}
-    for (outcome, reason, delivery), number in by_outcome.items():
-        label = reason or delivery or "planned"
-        totals[outcome][label] = totals[outcome].get(label, 0) + number
+def _campaign(name: str, counts: dict[str, Any], by_outcome: dict, went_out: dict[str, int]) -> list[tuple[str, ...]]:
+    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (outcome, reason, _), number in by_outcome.items():
+        totals[outcome][reason or "kept to measure against"] += number
     rows = [("campaign", f"{name}: in the segment", str(counts["segment_size"]), "")]
     rows.append(("campaign", f"{name}: planned", str(counts["recipient"]), ""))
     for outcome in ("excluded", "deferred", "holdout"):
         total = sum(totals[outcome].values())
         if total:
-            detail = ", ".join(f"{number} {label}" for label, number in sorted(totals[outcome].items()))
-            rows.append(("campaign", f"{name}: {outcome}", str(total), detail if outcome != "holdout" else ""))
-    detail = ", ".join(f"{number} {label}" for label, number in sorted(totals["recipient"].items()) if number)
-    rows.append(("campaign", f"{name}: sent", str(went_out), detail if went_out else ""))
+            rows.append(("campaign", f"{name}: {outcome}", str(total), _listed(totals[outcome])))
+    rows.append(("campaign", f"{name}: sent", str(sum(went_out.values())), _listed(went_out)))
+    if left_out := sum(number for (_, _, delivery), number in by_outcome.items() if delivery == "not_sent"):
+        rows.append(("campaign", f"{name}: not sent", str(left_out), "Mailchimp left them out"))
     return rows
+
+
+def _listed(totals: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {label}" for label, number in sorted(totals.items()))
 
 
 def seconds_since(started: float) -> str:

@@ -43,7 +43,7 @@ class Waits:
     @classmethod
     def of(cls, settings: Settings) -> "Waits":
         """The sandbox finishes a call whose caller has gone within seconds, Mailchimp within minutes."""
-        return cls(poll=0.2, create_limit=2.0, send_limit=10.0) if settings.uses_sandbox else cls()
+        return cls(poll=0.05, create_limit=2.0, send_limit=10.0) if settings.uses_sandbox else cls()
 
     def until(self, look: Callable[[], T | None], limit: float, otherwise: str) -> T:
         """The first answer of `look` that is not None. Raises MailchimpUnknown(otherwise) after `limit` seconds."""

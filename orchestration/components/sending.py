@@ -22,7 +22,7 @@ from orchestration.core.feedback import (
     has_shrunk,
     trips,
 )
-from orchestration.resources.deliveries import CURSOR
+from orchestration.resources.deliveries import taken_upto
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_stops import Stop
 from orchestration.resources.mailchimp import Gateway
@@ -115,11 +115,8 @@ def fresh_noes(ledger: Ledger, con: DuckDBPyConnection, contact_ids: list[str] |
 
     What the build has taken, its models have judged.
     """
-    (taken,) = con.execute(
-        "select coalesce(max(position), 0) from lake.raw.cursors where name = ?", [CURSOR]
-    ).fetchone()
     found: dict[str, str] = {}
-    for no in ledger.objections_after(taken, contact_ids).to_pylist():
+    for no in ledger.objections_after(taken_upto(con, ledger), contact_ids).to_pylist():
         is_suppressing = no["objection"] in SUPPRESSING
         found[no["contact_id"]] = "suppressed" if is_suppressing else found.get(no["contact_id"], "unsubscribed")
     return found

@@ -19,13 +19,14 @@ from orchestration.resources.landing_batch import Batch, landed_files
 from orchestration.resources.landing_noted import noting
 from orchestration.resources.landing_read import LandingFile, Unreadable, Unsteady
 from orchestration.resources.landing_report import IngestReport
-from orchestration.resources.warehouse import Warehouse
+from orchestration.resources.warehouse import ALL_THREADS, Warehouse
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 
 FORMATS = ("jsonl", "jsonl.gz", "csv", "parquet")
 UNFINISHED = (".tmp", ".part")
+MUCH = 8 << 20  # bytes
 
 
 def new_files(settings: Settings, warehouse: Warehouse) -> list[LandingFile]:
@@ -67,6 +68,8 @@ def ingest(settings: Settings, warehouse: Warehouse, files: Iterable[LandingFile
     broken: dict[str, str] = {}
     left: dict[str, str] = {}
     with warehouse.writer(why="ingest") as con, noting(con) as noted:
+        if sum(file.bytes for file in wanted) > MUCH:
+            con.execute(ALL_THREADS)
         while True:
             noted.take()
             con.execute("begin")

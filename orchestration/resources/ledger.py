@@ -31,6 +31,7 @@ from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outco
 from orchestration.resources.ledger_schema import (
     PATIENCE,
     changes,
+    identity,
     intents,
     recipients,
     wave_moves,
@@ -52,6 +53,11 @@ class Ledger(LedgerStops):
     def __init__(self, settings: Settings, *, patience: float = PATIENCE) -> None:
         super().__init__(settings.ledger_path, patience=patience)
         self._now = settings.now
+
+    def ledger_id(self) -> str:
+        """What tells this ledger from one that was begun anew in its place. A backup put back has the id it had."""
+        with self._reading() as con:
+            return con.execute(select(identity.c.ledger_id)).scalar_one()
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ so whoever means to write waits here, says so, and gives up with a message of it
 import logging
 import sqlite3
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    insert,
+    select,
     text,
 )
 from sqlalchemy.engine import Connection, Engine
@@ -45,7 +48,7 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 30_000
 PATIENCE = 600.0  # seconds that a writer waits for the one before it, as for the warehouse
 PROGRESS_EVERY = 5.0
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -69,6 +72,9 @@ def utc_text(moment: datetime) -> str:
 
 
 metadata = MetaData()
+
+# Which ledger this is: whoever took changes of another up to some number has taken none of this one's.
+identity = Table("identity", metadata, Column("ledger_id", String, primary_key=True))
 
 campaigns = Table("campaigns", metadata, Column("campaign", String, primary_key=True), Column("started_at", UtcText))
 
@@ -253,6 +259,8 @@ def open_engine(path: Path, patience: float) -> Engine:
     if version < SCHEMA_VERSION:
         with engine.execution_options(begin="immediate").begin() as con:
             metadata.create_all(con)
+            if con.execute(select(identity)).first() is None:
+                con.execute(insert(identity).values(ledger_id=str(uuid.uuid4())))
             con.exec_driver_sql(f"pragma user_version = {SCHEMA_VERSION}")
     return engine
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestration.core.audience import LONDON
 from orchestration.core.errors import BuildFailed, PennypostError
-from orchestration.resources.unfinished import take_back
+from orchestration.resources.unfinished import begin, take_back
 from orchestration.resources.warehouse import Build, Warehouse, last_build
 from orchestration.settings import PROJECT_DIR, Settings
 
@@ -69,6 +69,7 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
             last = last_build(con)
             build_vars = _build_vars(con, last, as_of)
             take_back(con, warehouse, last)
+            begin(con, build_vars["build_no"])
         nodes = _dbt(settings, ["build", "--exclude-resource-type", "unit_test"], build_vars)
         with warehouse.writer() as con:
             recorded = warehouse.record_build(

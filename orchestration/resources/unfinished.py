@@ -13,6 +13,15 @@ from orchestration.resources.warehouse import Build, Warehouse
 log = logging.getLogger(__name__)
 
 MODEL_SCHEMAS = ("staging", "intermediate", "marts")
+BEGUN = "build"  # among the cursors: the number of the build that was begun last
+
+
+def begin(con: duckdb.DuckDBPyConnection, build_no: int) -> None:
+    """Note that a build begins. `con` is a writer's."""
+    con.execute("begin")
+    con.execute("delete from lake.raw.cursors where name = ?", [BEGUN])
+    con.execute("insert into lake.raw.cursors values (?, ?)", [BEGUN, build_no])
+    con.execute("commit")
 
 
 def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build | None) -> None:
@@ -27,6 +36,7 @@ def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build 
         for schema in MODEL_SCHEMAS:
             con.execute(f"drop schema lake.{schema} cascade")
             con.execute(f"create schema lake.{schema}")
+        con.execute("delete from lake.raw.cursors where name = ?", [BEGUN])
         return
     with warehouse.reader(at=last.snapshot_id) as then:
         added_to = _tables(then) & _tables(con)
@@ -39,15 +49,12 @@ def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build 
         con.execute(f"insert into {table} by name from before")
         con.execute("commit")
     con.execute("drop table if exists before")
+    con.execute("delete from lake.raw.cursors where name = ?", [BEGUN])
 
 
 def _begun_since(con: duckdb.DuckDBPyConnection, last: Build | None) -> bool:
-    """Whether a build wrote after `last`: each makes its views anew first, and nothing else makes any."""
-    (begun,) = con.execute(
-        "select count(*) > 0 from lake.snapshots() where snapshot_id > ? and len(changes['views_created']) > 0",
-        [-1 if last is None else last.snapshot_id],
-    ).fetchone()
-    return begun
+    (begun,) = con.execute("select max(position) from lake.raw.cursors where name = ?", [BEGUN]).fetchone()
+    return (begun or 0) > (0 if last is None else last.build_no)
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str, int]]:

@@ -10,6 +10,7 @@ included, would drop the locks of the first.
 """
 
 import importlib.util
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from orchestration.settings import Settings
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts")
 BUSY_TIMEOUT_MS = 60_000
+SMALL_LAKE = 64 << 20  # bytes
+ALL_THREADS = "reset threads"
 
 BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
     "landing_files": [
@@ -191,6 +194,7 @@ class Warehouse:
         if at is not None:
             options.append(f"snapshot_version {int(at)}")
         return [
+            threads_sql(self._settings.lake_dir),
             "set TimeZone = 'UTC'",
             f"attach {quoted('ducklake:sqlite:' + str(self._settings.catalog_path))} as lake ({', '.join(options)})",
             "use lake",
@@ -298,6 +302,28 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
         described = ", ".join(f"{column} {kind}" for column, kind in columns)
         con.execute(f"create table if not exists lake.raw.{name} ({described})")
     con.execute("commit")
+
+
+def threads_sql(lake_dir: Path) -> str:
+    """The statement that has a session work on one thread if the lake is small, else on all.
+
+    What costs in a small lake is DuckLake's catalogue: dozens of short queries to SQLite for each of ours, which take twice the
+    processor's time where several threads hand them to each other. ALL_THREADS is for whoever brings much to a small lake.
+    """
+    left = SMALL_LAKE
+    for folder, _, names in os.walk(lake_dir):
+        for name in names:
+            left -= max(_size(Path(folder, name)), SMALL_LAKE // 1000)  # many small files are no small lake
+            if left < 0:
+                return ALL_THREADS
+    return "set threads = 1"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # merged or cleaned up at this moment
 
 
 def load_extensions_sql() -> list[str]:

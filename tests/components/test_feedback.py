@@ -12,6 +12,7 @@ from orchestration.core.errors import MailchimpUnknown, SendingStopped
 from orchestration.core.identity import address_id
 from orchestration.resources.deliveries import land_deliveries
 from orchestration.resources.keys import contact_key
+from orchestration.resources.ledger import Ledger
 from orchestration.resources.mailchimp_audience import address_hash
 from orchestration.resources.mailchimp_calls import Pauses
 from orchestration.resources.mailchimp_feedback import FeedbackGateway
@@ -161,6 +162,24 @@ def test_a_fresh_no_is_seen_before_the_next_build(listening):
     with warehouse.writer() as con:
         warehouse.record_build(con, build_id="b2", build_no=2, as_of=AS_OF)
     assert without_fresh_noes(shop.ledger, warehouse, {ann, bob}) == {ann, bob}
+
+
+def test_a_ledger_begun_anew_beside_a_kept_warehouse_is_taken_from_its_first_change(listening):
+    shop, warehouse = listening.shop, listening.warehouse
+    for address in ("cy@shop.test", "dee@shop.test", "eli@shop.test"):
+        listening.set_status(address, "unsubscribed")
+    listening.poll()
+    land_deliveries(warehouse, shop.ledger)
+    with warehouse.writer() as con:
+        warehouse.record_build(con, build_id="b1", build_no=1, as_of=AS_OF)
+    for file in shop.settings.data_dir.glob("ledger.sqlite*"):
+        file.unlink()
+    shop.ledger = Ledger(shop.settings)
+    listening.set_status("ann@shop.test", "unsubscribed")
+    listening.poll()
+    ann, bob = listening.contact("ann@shop.test"), listening.contact("bob@shop.test")
+    assert without_fresh_noes(shop.ledger, warehouse, {ann, bob}) == {bob}
+    assert land_deliveries(warehouse, shop.ledger) == {"deliveries": 0, "feedback": 4}
 
 
 def test_too_many_bounces_stop_sending_until_they_are_released(listening):

@@ -61,7 +61,7 @@ class Launcher:
     def __init__(self, process: subprocess.Popen) -> None:
         self._process = process
 
-    def launch(self, env: dict[str, str], campaign: str, kill_at: int | None, mutations: list[str]) -> Launched:
+    def launch(self, env: dict[str, str], campaign: str | None, kill_at: int | None, mutations: list[str]) -> Launched:
         told = {"env": env, "campaign": campaign, "kill_at": kill_at, "mutations": mutations}
         self._process.stdin.write(json.dumps(told) + "\n")
         self._process.stdin.flush()
@@ -80,8 +80,15 @@ class Trial:
     def launch(self, kill_at: int | None = None, **env: str) -> Launched:
         return self.launch_with(self.launcher, kill_at, **env)
 
+    def poll(self, kill_at: int | None = None) -> Launched:
+        """Ask what came back from the emails, in a process of its own."""
+        return self.launcher.launch(self._env(), None, kill_at, [])
+
     def launch_with(self, launcher: Launcher, kill_at: int | None = None, **env: str) -> Launched:
-        env = {
+        return launcher.launch(self._env(**env), CAMPAIGN, kill_at, self.mutations)
+
+    def _env(self, **env: str) -> dict[str, str]:
+        return {
             "DATA_DIR": str(self.settings.data_dir),
             "SANDBOX_PORT": str(self.settings.sandbox_port),
             "AS_OF": AS_OF.isoformat(),
@@ -91,7 +98,6 @@ class Trial:
             "NO_PROXY": "127.0.0.1",
             **env,
         }
-        return launcher.launch(env, CAMPAIGN, kill_at, self.mutations)
 
     def launch_until_through(self) -> int:
         """Launch again and again, as a schedule would; how often it took. Fails where it never gets through."""

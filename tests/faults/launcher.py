@@ -1,4 +1,6 @@
-"""Launches campaigns in processes that can be killed at a point; a test starts it and tells it what to do, line by line.
+"""Launches campaigns, and polls for feedback, in processes that can be killed at a point.
+
+A test starts it and tells it what to do, line by line.
 
 It is started once, because the imports take seconds, and forks for each launch: what runs and dies is a real process, killed
 by a real SIGKILL. In: one JSON object a line (`Launch`). Out: one a line, {"signal", "error", "points"}.
@@ -22,9 +24,12 @@ from sqlalchemy.engine import default
 from orchestration.components import delivery_audience
 from orchestration.components.campaign_run import run_campaign
 from orchestration.components.catalogue import all_campaigns
+from orchestration.components.feedback import Feedback
 from orchestration.components.services import Services
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.mailchimp_calls import Pauses
+from orchestration.resources.mailchimp_feedback import FeedbackGateway
+from tests import signatures
 
 # A sandbox on loopback does in milliseconds what Mailchimp does in minutes.
 WAITS = delivery_audience.Waits(
@@ -92,8 +97,18 @@ def _be_launched(told: dict, points_log: int, error_log: int) -> None:
             MUTATIONS[mutation]()
         services = Services.from_env()
         services.__dict__["gateway"] = Gateway(services.settings, PAUSES)
-        [campaign] = [one for one in all_campaigns() if one.name == told["campaign"]]
-        run_campaign(services, campaign, "send", who="test")
+        if told["campaign"] is None:
+            Feedback(
+                services.settings,
+                services.ledger,
+                services.gateway,
+                FeedbackGateway(services.settings, PAUSES),
+                services.warehouse,
+                "test",
+            ).poll()
+        else:
+            [campaign] = [one for one in all_campaigns() if one.name == told["campaign"]]
+            run_campaign(services, campaign, "send", who="test")
         os._exit(0)
     except BaseException:
         os.write(error_log, traceback.format_exc().encode())
@@ -135,4 +150,5 @@ MUTATIONS = {
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    signatures.not_checked_again()
     main()

@@ -7,7 +7,7 @@ import pytest
 from orchestration.core.errors import BuildFailed, PennypostError
 from orchestration.resources import models
 from orchestration.resources.landing import ingest
-from orchestration.resources.unfinished import take_back
+from orchestration.resources.unfinished import begin, take_back
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,7 @@ def test_an_as_of_before_the_last_build_is_refused(weeks_after, world, told):
 def test_of_a_first_build_that_did_not_end_nothing_stays(tmp_path, empty_shop):
     warehouse = empty_shop(tmp_path)
     with warehouse.writer() as con:
+        begin(con, 1)
         con.execute("create view lake.staging.stg_orders as from lake.raw.orders")
         con.execute("create table lake.marts.segment_history as select 1 as contact_id")
         take_back(con, warehouse, None)

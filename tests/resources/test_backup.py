@@ -17,7 +17,7 @@ from orchestration.core.wave import WaveDraft, new_wave_id
 from orchestration.resources import backup, ledger_schema, lock
 from orchestration.resources.backup import SWITCHES, back_up
 from orchestration.resources.backup_manifest import Manifest
-from orchestration.resources.deliveries import land_deliveries
+from orchestration.resources.deliveries import land_deliveries, taken_upto
 from orchestration.resources.keys import contact_key
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_planning import COLUMNS
@@ -186,11 +186,10 @@ def test_a_backup_taken_while_others_write_is_of_one_moment(used, tmp_path, monk
         back_up(used.settings, used.warehouse, tmp_path / "backup")
         writing[0].result(timeout=60)
     restore(elsewhere(used), tmp_path / "backup")
-    taken = "select coalesce(max(position), 0) from raw.cursors where name = 'ledger'"
     with used.warehouse.latest() as con:
-        assert con.execute(taken).fetchone() == (2,)
+        assert taken_upto(con, used.ledger) == 2
     with Warehouse(elsewhere(used)).latest() as con:
-        assert con.execute(taken).fetchone() == (0,)
+        assert taken_upto(con, Ledger(elsewhere(used))) == 0
     assert Ledger(elsewhere(used)).deliveries_since(0)[1] == 1
 
 
