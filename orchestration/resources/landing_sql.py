@@ -7,7 +7,7 @@ reason if a rule is broken. Names ending in `_said` hold what the row says, befo
 from orchestration.core.contracts import COUNTRIES, Field, Source
 from orchestration.core.identity import address_id_sql, normal_address_sql
 from orchestration.resources import landing_forgotten
-from orchestration.resources.landing_rules import reason_sql
+from orchestration.resources.landing_rules import INSTANT, reason_sql
 
 # Every field as text, a list or an object as the JSON it is; nothing where a line is no object, or perhaps where it has a field
 # twice. What is no JSON is kept from it: TRY takes a vector in which one row fails row by row, a hundred times slower.
@@ -26,8 +26,8 @@ def insert_sql(
     sight. Elsewhere all are read by name, which takes longer, and those that are good at first sight are plain if they have the
     unknown fields of the `usual` rows. What is not plain is looked at rule by rule. `note` has a side effect, which also keeps
     DuckDB from moving the filter below the parsing and so parsing once for each condition. Where nearly all rows need only one
-    side of an `or` or `coalesce`, it is written as `case`: that alone leaves the other side out. `forgets`: people were erased, and
-    the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
+    side of an `or` or `coalesce`, it is written as `case`: that alone leaves the other side out. `forgets`: people were erased,
+    and the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
     """
     forgets = forgets and bool(source.addresses)
     known = ", ".join(_text(field.name) for field in source.fields)
@@ -152,10 +152,10 @@ def _plain(source: Source) -> str:
 def _plain_field(field: Field, said: str) -> str:
     match field.kind:
         case "instant":
-            shape = "____-__-__T__:__:__%"
-            return (
-                f"{field.name} is not null and "
-                f"case when {said} like '{shape}Z' then true else {said} like '{shape}+__:__' end"
+            seconds = "____-__-__T__:__:__"
+            return (  # a cast reads blanks and a minus where a year has its first digits, too
+                f"{field.name} >= timestamptz '1000-01-01 00:00:00Z' and case when {said} like '{seconds}.___Z' then true "
+                f"when {said} like '{seconds}Z' then true else regexp_full_match({said}, '{INSTANT}') end"
             )
         case "email":
             return f"{field.name}_is_plain"

@@ -73,6 +73,12 @@ BROKEN_ORDERS = [
     ({"occurred_at": "2026-11-01T10:11:00"}, "occurred_at: '2026-11-01T10:11:00' is not a time with an offset"),
     ({"occurred_at": "2026-11-01"}, "occurred_at: '2026-11-01' is not a time with an offset"),
     ({"occurred_at": "2026-02-30T10:11:00Z"}, "occurred_at: '2026-02-30T10:11:00Z' is not a time with an offset"),
+    (
+        {"occurred_at": "2026-11-01T10:11:00+15:00"},
+        "occurred_at: '2026-11-01T10:11:00+15:00' is not a time with an offset",
+    ),
+    ({"occurred_at": "2026-11-01T10:11:00.Z"}, "occurred_at: '2026-11-01T10:11:00.Z' is not a time with an offset"),
+    ({"occurred_at": "-126-11-01T10:11:00Z"}, "occurred_at: '-126-11-01T10:11:00Z' is not a time with an offset"),
     ({"occurred_at": 1793527860}, "occurred_at: '1793527860' is not a time with an offset"),
     ({"occurred_at": "yesterday@noon Z"}, "occurred_at: the value is not a time with an offset"),
     ({"placed_at": ...}, "placed_at: missing"),
