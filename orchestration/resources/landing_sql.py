@@ -7,7 +7,7 @@ reason if a rule is broken. Names ending in `_said` hold what the row says, befo
 from orchestration.core.contracts import COUNTRIES, Field, Source
 from orchestration.core.identity import address_id_sql, normal_address_sql
 from orchestration.resources import landing_forgotten
-from orchestration.resources.landing_rules import reason_sql
+from orchestration.resources.landing_rules import INSTANT, reason_sql
 
 # Every field as text, a list or an object as the JSON it is; nothing where a line is no object, or perhaps where it has a field
 # twice. What is no JSON is kept from it: TRY takes a vector in which one row fails row by row, a hundred times slower.
@@ -25,8 +25,9 @@ def insert_sql(
     Where rows are said to be alike, those with just the fields of `shape`, in whatever order, are plain if they are good at first
     sight. Elsewhere all are read by name, which takes longer, and those that are good at first sight are plain if they have the
     unknown fields of the `usual` rows. What is not plain is looked at rule by rule. `note` has a side effect, which also keeps
-    DuckDB from moving the filter below the parsing and so parsing once for each condition. `forgets`: people were erased, and
-    the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
+    DuckDB from moving the filter below the parsing and so parsing once for each condition. Where nearly all rows need only one
+    side of an `or` or `coalesce`, it is written as `case`: that alone leaves the other side out. `forgets`: people were erased,
+    and the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
     """
     forgets = forgets and bool(source.addresses)
     known = ", ".join(_text(field.name) for field in source.fields)
@@ -53,7 +54,10 @@ def insert_sql(
         parsed as (
             select *, shaped is not null as is_shaped, case when shaped is null then {PARSE} end as by_name from shaped
         ),
-        found as (select *, is_shaped or coalesce(map_keys(by_name) = {_texts(usual)}, false) as is_usual from parsed),
+        found as (
+            select *, case when is_shaped then true else coalesce(map_keys(by_name) = {_texts(usual)}, false) end as is_usual
+            from parsed
+        ),
         fields as (
             select landing_file, line, text, original, is_alike, is_shaped, {said},
                 case when is_usual then {also}
@@ -66,7 +70,7 @@ def insert_sql(
         typed as (select *, {typed} from looked),
         judged as ({judged}),
         plain as (
-            select *, (is_shaped or (not is_alike and not has_twice and unknown = {also}))
+            select *, case when is_shaped then true else not is_alike and not has_twice and unknown = {also} end
                 and {is_known} and {_plain(source)} as is_plain
             from judged
         ),
@@ -121,6 +125,8 @@ def _look(field: Field) -> str | None:
     name = field.name
     if field.kind in ("texts", "structs"):
         return f"try(json_transform({name}_text, {_text(_items(field))})) as {name}_said"
+    if field.kind == "instant":
+        return f"try_cast({name}_said as timestamptz) as {name}_read"
     if field.kind == "email":
         return f"regexp_full_match({name}_said, '{PLAIN_ADDRESS}') as {name}_is_plain"
     return None
@@ -146,15 +152,15 @@ def _plain(source: Source) -> str:
 def _plain_field(field: Field, said: str) -> str:
     match field.kind:
         case "instant":
-            shape = "____-__-__T__:__:__%"
-            return (
-                f"{field.name} is not null and "
-                f"case when {said} like '{shape}Z' then true else {said} like '{shape}+__:__' end"
+            seconds = "____-__-__T__:__:__"
+            return (  # a cast reads blanks and a minus where a year has its first digits, too
+                f"{field.name} >= timestamptz '1000-01-01 00:00:00Z' and case when {said} like '{seconds}.___Z' then true "
+                f"when {said} like '{seconds}Z' then true else regexp_full_match({said}, '{INSTANT}') end"
             )
         case "email":
             return f"{field.name}_is_plain"
         case "boolean":
-            return f"{said} in ('true', 'false')"
+            return f"case when {said} is not null then {field.name} is not null end"
         case "country":
             return f"{said} in {COUNTRIES}"
         case "currency":
@@ -175,15 +181,17 @@ def _plain_field(field: Field, said: str) -> str:
 
 
 def _scalar(said: str) -> str:
-    """A text that can't be a JSON object or list put into text."""
-    return f"ascii({said}) not in (ascii('['), ascii('{{'))"
+    """A text that can't be a JSON object or list put into text. The codes of their brackets differ in one bit, so that one
+    comparison tells both."""
+    return f"ascii({said}) | 32 <> ascii('{{')"
 
 
 def _cast(field: Field) -> str:
     said = f"{field.name}_said"
     match field.kind:
         case "instant":
-            return f"coalesce(try_cast({said} as timestamptz), try_cast({_usual_instant(said)} as timestamptz))"
+            read = f"{field.name}_read"
+            return f"case when {read} is null then try_cast({_usual_instant(said)} as timestamptz) else {read} end"
         case "money":
             return f"try_cast({said} as {field.sql_type})"
         case "integer":

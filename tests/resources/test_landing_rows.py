@@ -73,6 +73,12 @@ BROKEN_ORDERS = [
     ({"occurred_at": "2026-11-01T10:11:00"}, "occurred_at: '2026-11-01T10:11:00' is not a time with an offset"),
     ({"occurred_at": "2026-11-01"}, "occurred_at: '2026-11-01' is not a time with an offset"),
     ({"occurred_at": "2026-02-30T10:11:00Z"}, "occurred_at: '2026-02-30T10:11:00Z' is not a time with an offset"),
+    (
+        {"occurred_at": "2026-11-01T10:11:00+15:00"},
+        "occurred_at: '2026-11-01T10:11:00+15:00' is not a time with an offset",
+    ),
+    ({"occurred_at": "2026-11-01T10:11:00.Z"}, "occurred_at: '2026-11-01T10:11:00.Z' is not a time with an offset"),
+    ({"occurred_at": "-126-11-01T10:11:00Z"}, "occurred_at: '-126-11-01T10:11:00Z' is not a time with an offset"),
     ({"occurred_at": 1793527860}, "occurred_at: '1793527860' is not a time with an offset"),
     ({"occurred_at": "yesterday@noon Z"}, "occurred_at: the value is not a time with an offset"),
     ({"placed_at": ...}, "placed_at: missing"),
@@ -232,6 +238,15 @@ def test_a_line_that_is_no_row_is_kept_byte_for_byte_and_the_rest_goes_in(shop, 
     report = shop.ingest()
     assert shop.rejects() == [(number, reason, line) for number, (line, reason) in enumerate(NO_ROWS, 2)]
     assert report.per_source["article_views"].rows_landed == 2
+
+
+def test_one_bad_row_among_a_hundred_alike_is_told_apart_from_them(shop, rows):
+    good = json.dumps(rows.order()).encode() + b"\n"
+    bad = [(json.dumps(rows.order(**change)).encode(), reason) for change, reason in BROKEN_ORDERS] + NO_ROWS
+    shop.drop("orders/a.jsonl", b"".join(good * 100 + line + b"\n" for line, _ in bad))
+    report = shop.ingest().per_source["orders"]
+    assert shop.rejects() == [(number * 101, reason, line) for number, (line, reason) in enumerate(bad, 1)]
+    assert (report.rows_landed, report.unknown_fields) == (100 * len(bad), {})
 
 
 def test_a_field_that_is_there_twice_is_a_reject_wherever_it_stands_and_whatever_it_is_called(shop, rows):
