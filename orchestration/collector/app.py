@@ -30,7 +30,7 @@ class Cors(CORSMiddleware):
     """Starlette's, but a request without an origin, which is no browser's on a page, passes by untouched."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not any(name == b"origin" for name, _ in scope["headers"]):
+        if scope["type"] == "http" and b"origin" not in dict(scope["headers"]):
             await self.app(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

@@ -1,5 +1,7 @@
 """`POST /v1/signups` and `POST /v1/article-views`: one event or a list of them, each answered for itself.
 
+One that is accepted under the id it came with is answered 204: there is nothing to tell, and that is what most calls are.
+
 A server with the key may say all that the contract has. A browser may say what its visitor does: that they sign up, and what they
 read. It may not speak for others: change or end a subscription, say whose a view is, or choose the id of somebody else's event.
 When it was is told by our clock, not by its.
@@ -48,6 +50,7 @@ class EventDoor:
         is_server = self._callers.is_server(request)
         said = json_of(await body_of(request, self._settings.collector_largest_body))
         events = said if isinstance(said, list) else [said]
+        has_own_id = isinstance(said, dict) and said.get("event_id") is not None
         if not 1 <= len(events) <= self._settings.collector_largest_batch:
             raise HTTPException(413 if events else 400, f"send 1 to {self._settings.collector_largest_batch} events")
         if not is_server and is_bot(request):
@@ -68,6 +71,8 @@ class EventDoor:
             self._counts.event(source.name, "accepted", len(lines))
         if len(lines) < len(events):
             self._counts.event(source.name, "refused", len(events) - len(lines))
+        if lines and has_own_id:
+            return Response(status_code=204)
         return _answer(answers, 200 if lines else 400)
 
     def _complete(self, event: Any, is_server: bool) -> dict[str, Any]:

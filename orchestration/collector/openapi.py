@@ -109,6 +109,7 @@ def _events(schema: str, summary: str, settings: Settings) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": [one, many]}}}},
         "responses": {
             "200": _answer("At least one event was accepted, or left out as a bot's; each has its item.", "Items"),
+            "204": {"description": "One event was accepted under the id it came with."},
             **_refusals(),
             "400": {
                 "description": "no JSON, or no event of it is acceptable",

@@ -9,10 +9,18 @@ VIEW = {"article_id": "7", "url": f"{SHOP}/blog/peels", "visitor_id": "v-0123456
 
 
 def test_a_server_signs_somebody_up_and_the_row_is_on_disk_when_it_is_answered(collector):
-    answer = collector.post("/v1/signups", json=SIGNUP | {"event_id": "till-1"}, headers=SERVER)
-    assert (answer.status_code, answer.json()) == (200, {"items": [{"status": "accepted", "event_id": "till-1"}]})
+    assert collector.post("/v1/signups", json=SIGNUP | {"event_id": "till-1"}, headers=SERVER).status_code == 204
     [row] = collector.rows("signups")
     assert (row["event_id"], row["email"], row["interests"]) == ("till-1", "ivy@mail.test", [])
+
+
+def test_who_gives_no_id_is_told_the_one_it_got(collector):
+    answer = collector.post("/v1/signups", json=SIGNUP, headers=SERVER)
+    [row] = collector.rows("signups")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"items": [{"status": "accepted", "event_id": row["event_id"]}]},
+    )
 
 
 def test_of_many_each_is_answered_for_itself_and_the_good_ones_are_kept(collector):
@@ -31,7 +39,7 @@ def test_of_many_each_is_answered_for_itself_and_the_good_ones_are_kept(collecto
 
 def test_a_browser_on_a_page_of_the_shop_may_sign_up_and_tell_what_is_read(collector):
     signup = {"email": "ivy@mail.test", "event_id": "0a1b2c3d-1", "occurred_at": "2099-01-01T00:00:00Z"}
-    assert collector.post("/v1/signups", json=signup, headers=BROWSER).status_code == 200
+    assert collector.post("/v1/signups", json=signup, headers=BROWSER).status_code == 204
     answer = collector.post("/v1/article-views", json=VIEW, headers=BROWSER)
     assert answer.headers["access-control-allow-origin"] == SHOP
     [row] = collector.rows("signups")
