@@ -95,6 +95,8 @@ def _signup_of_a_browser(said: Said) -> dict[str, Any]:
         raise EventRefused("basis: without the key only consent")
     if said.get("previous_email") is not None:
         raise EventRefused("previous_email: only with the key")
+    if said.get("is_professional"):
+        raise EventRefused("is_professional: only with the key, from whoever has checked their registration")
     own = {"source": said.get("source", "web_form"), "action": action, "basis": basis}
     return {**said, **own, "event_id": _own_id(said)}
 
