@@ -57,7 +57,7 @@ class Renderer:
     def identity(self) -> Identity:
         """Which company sends, by brand.yaml. Raises RenderError where that is left out."""
         try:
-            company = self._brand["company"]
+            company = self.brand["company"]
             return Identity(company["legal_name"], str(company["number"]), company["registered_office"])
         except (KeyError, TypeError) as error:
             raise RenderError(

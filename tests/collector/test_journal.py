@@ -9,7 +9,8 @@ import pytest
 from orchestration.collector import journal as journal_module
 from orchestration.collector.journal import Journal, NotStored
 from orchestration.core.errors import SettingsError
-from orchestration.resources.landing import ingest, new_files
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_disk import on_disk
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 from tests.collector.conftest import stored
@@ -114,11 +115,11 @@ def test_the_sensor_sees_a_file_when_it_has_landed_and_not_before(tmp_path):
         journal = Journal(settings.landing_dir)
         await journal.start()
         await journal.put("article_views", row)
-        assert new_files(settings, warehouse) == []
+        assert on_disk(settings.landing_dir) == []
         await journal.stop()
 
     asyncio.run(go())
-    [file] = new_files(settings, warehouse)
+    [file] = on_disk(settings.landing_dir)
     ingest(settings, warehouse, [file])
     with warehouse.latest() as con:
         assert con.execute("select event_id, landing_file from raw.article_views").fetchall() == [("v-1", file.path)]

@@ -175,7 +175,7 @@ def shop(open_shop):
 TABLES = """
 create table lake.marts.contacts (
     contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
-    is_addressable boolean
+    is_addressable boolean, is_professional boolean
 );
 create table lake.marts.segment_members (contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table lake.marts.segment_history (contact_id uuid);
@@ -201,7 +201,8 @@ class World:
             for address in addresses:
                 one = self.contact(address)
                 con.execute(
-                    "insert into lake.marts.contacts values (?, ?, 'Ann', true, 'consent', false, true)", [one, address]
+                    "insert into lake.marts.contacts values (?, ?, 'Ann', true, 'consent', false, true, false)",
+                    [one, address],
                 )
                 con.execute(
                     "insert into lake.marts.segment_members values (?, 'new_subscribers', 'e1', ?)", [one, AS_OF]

@@ -38,7 +38,7 @@ BARRED = ("botox", "mesotherapy", "melasma")
 TABLES = """
 create table lake.marts.contacts (
     contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar, is_suppressed boolean,
-    is_addressable boolean);
+    is_addressable boolean, is_professional boolean);
 create table lake.marts.segment_members (contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table lake.marts.segment_history (contact_id uuid);
 create table lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar, reason varchar);
@@ -162,7 +162,7 @@ def _write_tables(services: Services, people: list[Reader]) -> None:
     ]
     known = [(contact_id(number), one) for number, one in enumerate(people)]
     rows = {
-        "marts.contacts": [(i, p.email, p.first_name, True, "consent", False, True) for i, p in known],
+        "marts.contacts": [(i, p.email, p.first_name, True, "consent", False, True, False) for i, p in known],
         "marts.segment_members": [(i, p.segment, "for the gates", since) for i, p in known],
         "intermediate.int_consents": [(i, since) for i, _ in known],
         "marts.recommended_articles": [
