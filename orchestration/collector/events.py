@@ -28,6 +28,9 @@ from orchestration.core.landing_row import landing_row
 from orchestration.settings import Settings
 
 BROWSERS_OWN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+# A name stands in the greeting of an email: nobody should get a stranger's words in one.
+LONGEST_NAME = 40
+NO_NAME = re.compile(r"[/@:<>*|\d]|www\.")
 Said = Mapping[str, Any]
 
 
@@ -90,13 +93,16 @@ class EventDoor:
 def _signup_of_a_browser(said: Said) -> dict[str, Any]:
     action, basis = said.get("action", "subscribe"), said.get("basis", "consent")
     if action != "subscribe":
-        raise EventRefused("action: without the key only subscribe; the links in our emails do the rest")
+        raise EventRefused("action: without the key only subscribe; whoever got an email has links in it for the rest")
     if basis != "consent":
         raise EventRefused("basis: without the key only consent")
     if said.get("previous_email") is not None:
         raise EventRefused("previous_email: only with the key")
     if said.get("is_professional"):
         raise EventRefused("is_professional: only with the key, from whoever has checked their registration")
+    name = said.get("first_name")
+    if isinstance(name, str) and (len(name) > LONGEST_NAME or NO_NAME.search(name)):
+        raise EventRefused(f"first_name: is at most {LONGEST_NAME} characters of a name")
     own = {"source": said.get("source", "web_form"), "action": action, "basis": basis}
     return {**said, **own, "event_id": _own_id(said)}
 

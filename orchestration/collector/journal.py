@@ -77,6 +77,7 @@ class Journal:
         """Take the folder, and land what the last process left open. Raises SettingsError where another one has it."""
         for name in SOURCES:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
+        _sync_folders([self._landing.parent, self._landing, self._folder])
         self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -197,6 +197,8 @@ def _unplanned(outcome: CampaignRun) -> str:
     waves = ", ".join(wave.wave_id for wave in outcome.waves)
     if outcome.action == "cancel":
         return f"cancelled: {waves}" if waves else "there was nothing to cancel"
+    if outcome.blocked:
+        return f"nobody new was planned: the email of wave {waves} may not go out, see the check may_be_sent"
     return f"nobody new was planned: the draft of wave {waves} waits for approval"
 
 

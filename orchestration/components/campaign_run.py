@@ -18,10 +18,14 @@ from orchestration.components.delivery_audience import Waits
 from orchestration.components.planning import Plan, plan
 from orchestration.components.sending import audience_is_emptied, check_sending, without_fresh_noes
 from orchestration.components.services import Services
-from orchestration.core.audience import is_quiet
-from orchestration.core.campaign import Campaign, Rendered, expected_send
+from orchestration.core.audience import LONDON, is_quiet
+from orchestration.core.campaign import Campaign, Content, Rendered, expected_send
+from orchestration.core.contracts import SIGNUPS
 from orchestration.core.errors import PolicyBlocked, StaleApproval
 from orchestration.core.wave import Wave
+from orchestration.resources.landing import ingest
+from orchestration.resources.landing_look import look
+from orchestration.resources.landing_read import LandingFile
 from orchestration.resources.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -188,6 +192,9 @@ class _Launch:
             return delivery.draft(*outside, self._campaign, wave.wave_id, who, signed_up=signed_up)
 
         if wave.state in NOT_BEGUN:
+            if _codes_ran_out(wave, now):
+                why = "its codes have run out; its people are due again"
+                return delivery.cancel(services.settings, services.ledger, services.gateway, wave.wave_id, who, why=why)
             _take_out_who_left(services, self._campaign, wave)
             _check_audience(services, who)
             check_sending(services.ledger, now)
@@ -195,12 +202,39 @@ class _Launch:
         def still(contact_ids: Set[str]) -> set[str]:
             _adopt(services, who)  # another ledger on this audience may have written to them since
             check_sending(services.ledger, services.settings.now())
+            _take_in_noes(services)
             fine = still_addressable(services.warehouse, emails_of(contact_ids))
             return without_fresh_noes(services.ledger, services.warehouse, fine)
 
         return delivery.resume(
             *outside, self._campaign, wave.wave_id, who, still_addressable=still, signed_up=signed_up
         )
+
+
+def _codes_ran_out(wave: Wave, now: datetime) -> bool:
+    """A draft may have waited for longer than its codes hold."""
+    offer = Content.of(wave.content).offer
+    return offer is not None and offer.closes_on < now.astimezone(LONDON).date()
+
+
+def _take_in_noes(services: Services) -> None:
+    """A no that has landed counts, ingested or not: whoever said it was told that it is heard.
+
+    Only files that hold one are taken: what is ingested here starts no run of its own.
+    """
+    landed = look(services.settings, services.warehouse).new
+    noes = [file for file in landed if file.source == SIGNUPS.name and _may_hold_a_no(services, file)]
+    if noes:
+        ingest(services.settings, services.warehouse, noes)
+
+
+def _may_hold_a_no(services: Services, file: LandingFile) -> bool:
+    if file.format not in ("jsonl", "csv"):
+        return True
+    try:
+        return b"unsubscribe" in (services.settings.landing_dir / file.path).read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _take_out_who_left(services: Services, campaign: Campaign, wave: Wave) -> None:

@@ -140,7 +140,6 @@ def send(
             check_move(wave.state, "sending", wave_id)
             check_approval(ledger, gateway, wave)
             wave = ledger.move(wave_id, "sending", who=who, why="approved and due", at=settings.now())
-        export_coupons(settings, ledger, wave)
         for _ in range(waits.send_tries):
             why = _send_once(settings, ledger, gateway, wave, still_addressable, waits)
             if why:
@@ -178,6 +177,7 @@ def _send_once(
         check_unchanged(ledger, gateway, wave.wave_id, campaign_id)
         if wrong := gateway.checklist(campaign_id):
             raise NotReadyToSend(f"Wave {wave.wave_id}: Mailchimp won't send it: {'; '.join(wrong)}")
+        export_coupons(settings, ledger, wave)  # before anybody has a code, and of none that is sent to nobody
         status = _make_the_send(ledger, gateway, wave.wave_id, campaign_id)
         if status is None:
             return None

@@ -18,7 +18,7 @@ from collections import Counter
 from orchestration.components.services import Services
 from orchestration.core.erasure import Traces
 from orchestration.core.errors import LedgerError, PennypostError, WarehouseBusy
-from orchestration.resources.erasure_files import mask_files, sqlite_files, sweep_spill
+from orchestration.resources.erasure_files import mask_files, scrub_mending, sqlite_files, sweep_spill
 from orchestration.resources.erasure_lake import purge, take_out
 from orchestration.resources.erasure_landing import scrub_landing
 from orchestration.resources.erasure_person import find_person
@@ -93,6 +93,7 @@ def _finish(services: Services, plan: Plan, pauses: Pauses | None) -> Receipt:
         _tell(receipt, "warehouse", take_out(con, services.warehouse, person, traces))
         landing = scrub_landing(con, settings, person, traces, Forgotten(settings, key))
         _tell(receipt, "landing files", Counter({"rows": landing.rows, "files rewritten": landing.files}))
+        _tell(receipt, "files to be mended", Counter({"rows": scrub_mending(settings, person, traces)}))
         _tell(receipt, "lake", purge(con))
     _tell(receipt, "ledger", _ledger(services, person.contact_ids))
     _tell(receipt, "Mailchimp", _mailchimp(services, plan, pauses))

@@ -118,7 +118,9 @@ class Content(_Strict):
 
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> "Content":
-        """From a wave's `content` in the ledger, which holds other things, too."""
+        """From a wave's `content` in the ledger, which holds other things, too. In those of before there were products, articles
+        are `slots`."""
+        recorded = {"articles": recorded.get("slots", []), **recorded}
         return cls(**{name: recorded[name] for name in cls.model_fields if name in recorded})
 
     def seen_by(self, readers: Mapping[str, int]) -> "Content":

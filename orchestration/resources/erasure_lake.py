@@ -139,7 +139,8 @@ def _model(
         case "orders":
             _update(con, name, "contact_id = null", _IS_CONTACT, counts)
         case "campaign_deliveries":
-            _update(con, name, *_CODES, counts)
+            values, where = _CODES
+            _update(con, name, f"{values}, redeemed_order_id = null", where, counts)
         case "int_order_events":
             _order_events(con, name, counts)
         case "int_visitors":

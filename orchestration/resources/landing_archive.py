@@ -144,7 +144,8 @@ def _keep(con: duckdb.DuckDBPyConnection, archive: Path, due: Sequence[_Due], no
     """Copy files as they are. Gives those that are safe."""
     safe: list[tuple[_Due, str]] = []
     for one in due:
-        name = f"{one.file.source}/{now:%Y-%m}/{one.sha256[:12]}-{one.path.name}"
+        # by time, as the packed are: should they ever land again, the later of two in a batch has to have the greater name
+        name = f"{one.file.source}/{now:%Y-%m}/{now:%Y-%m-%dT%H%M%S}-{one.sha256[:12]}-{one.path.name}"
         draft = _draft(archive / name)
         try:
             is_as_landed = copy_file(one.path, draft, 0o600) == one.sha256

@@ -10,10 +10,9 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from orchestration.core.wave import MOVES
-from orchestration.resources.ledger_schema import LedgerFile, intents, recipients, waves
+from orchestration.resources.ledger_schema import ERASED, LedgerFile, intents, recipients, waves
 from orchestration.settings import Settings
 
-MARK = "erased"
 # An approval covers who reads what, so a draft's cards stay until its wave is over.
 _APPROVED_CONTENT = ("drafted", "approved", "sending")
 _OVER = tuple(state for state in MOVES if state not in _APPROVED_CONTENT)
@@ -71,13 +70,13 @@ class LedgerEraser(LedgerFile):
     def erase(self, contact_ids: Sequence[str]) -> int:
         """Take addresses, names, reasons and articles out of these contacts' rows. Gives how many rows held any."""
         theirs = recipients.c.contact_id.in_(contact_ids)
-        holds = recipients.c.evidence.is_distinct_from(MARK) | recipients.c.email.is_not(None)
-        gone = {"email": None, "first_name": None, "evidence": MARK}
+        holds = recipients.c.evidence.is_distinct_from(ERASED) | recipients.c.email.is_not(None)
+        gone = {"email": None, "first_name": None, "evidence": ERASED}
         over = select(waves.c.wave_id).where(waves.c.state.in_(_OVER))
         with self._writing() as con:
             count = con.execute(update(recipients).where(theirs, holds).values(**gone)).rowcount
             # also of those who were erased while their wave was under way
-            erased = recipients.c.evidence == MARK, recipients.c.slots != "{}", recipients.c.wave_id.in_(over)
+            erased = recipients.c.evidence == ERASED, recipients.c.slots != "{}", recipients.c.wave_id.in_(over)
             con.execute(update(recipients).where(*erased).values(slots="{}"))
             return count
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from orchestration.core.content import ARTICLE, OFFER, PRODUCT
 from orchestration.resources.ledger_planning import UTC_TIMESTAMP, Spread, fetch_many, wave_facts
-from orchestration.resources.ledger_schema import changes
+from orchestration.resources.ledger_schema import ERASED, changes
 
 DELIVERIES = pa.schema(
     [
@@ -33,11 +33,12 @@ DELIVERIES = pa.schema(
         ("recorded_at", UTC_TIMESTAMP),
     ]
 )
-_SQL = """
+# An erased person's codes stay in a draft that was approved with them (ledger_erasure), and go nowhere from there.
+_SQL = f"""
     select wave_id, contact_id, entry,
         case when released then 'excluded' else outcome end,
         case when released then 'cancelled' else reason end,
-        delivery, delivered_at, slots, change_id
+        delivery, delivered_at, case when evidence = '{ERASED}' then '{{}}' else slots end, change_id
     from recipients where change_id > ? and change_id <= ?
 """
 

@@ -195,6 +195,8 @@ stops = Table(
 )
 Index("one_stop_a_kind", stops.c.kind, unique=True, sqlite_where=stops.c.released_at.is_(None))
 
+# The evidence of somebody who was erased.
+ERASED = "erased"
 CLAIMED = "outcome in ('recipient', 'holdout') and not released"
 Index(
     "one_claim",

@@ -34,8 +34,8 @@ def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build 
     log.info("The last build did not end: what it left half done is taken back.")
     if last is None:
         for schema in MODEL_SCHEMAS:
-            con.execute(f"drop schema lake.{schema} cascade")
-            con.execute(f"create schema lake.{schema}")
+            con.execute(f"drop schema if exists lake.{schema} cascade")
+            con.execute(f"create schema if not exists lake.{schema}")
         con.execute("delete from lake.raw.cursors where name = ?", [BEGUN])
         return
     with warehouse.reader(at=last.snapshot_id) as then:

@@ -61,6 +61,11 @@ def test_a_browser_on_a_page_of_the_shop_may_sign_up_and_tell_what_is_read(colle
         ("/v1/signups", SIGNUP | {"action": "unsubscribe"}, "action: without the key only subscribe"),
         ("/v1/signups", SIGNUP | {"basis": "soft_opt_in"}, "basis: without the key only consent"),
         ("/v1/signups", SIGNUP | {"previous_email": "eve@mail.test"}, "previous_email: only with the key"),
+        (
+            "/v1/signups",
+            SIGNUP | {"first_name": "you won, see www.evil.test"},
+            "first_name: is at most 40 characters of a name",
+        ),
         ("/v1/signups", SIGNUP | {"is_professional": True}, "is_professional: only with the key"),
         ("/v1/signups", SIGNUP | {"event_id": "../../1"}, "event_id: is not 8 to 64"),
         ("/v1/article-views", VIEW | {"email": "ivy@mail.test"}, "email: only with the key"),

@@ -23,7 +23,7 @@ def launch(shop, monkeypatch):
         config = {"ops": {node: {"config": {"action": action}}}}
         with dg.DagsterInstance.ephemeral() as instance:
             result = dg.materialize(list(defs.assets), run_config=config, instance=instance)
-        assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
+        assert all(check.passed for check in result.get_asset_check_evaluations())
         told = {one.asset_key: one.metadata for one in result.asset_materializations_for_node(node)}
         return told[asset_key(shop.campaign.name, "audience")]["note"].value
 

@@ -29,6 +29,7 @@ from orchestration.resources.deliveries import land_deliveries
 from orchestration.resources.keys import contact_key
 from orchestration.resources.landing import ingest
 from orchestration.resources.landing_look import look
+from orchestration.resources.rejects import Rejects
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
 
@@ -205,6 +206,7 @@ def world(tmp_path_factory) -> World:
         world.build()
         _write_to_everybody(world)
         _say_it_elsewhere(world)
+        Rejects(world.services.settings, world.services.warehouse).hand_out("signups", "")
         world.before = holding(data_dir, ADDRESSES)
         world.told["sums before"], world.told["marts before"] = world.rows(SUMS), world.marts()
         world.told["zoe before"] = world.rows(
@@ -256,9 +258,15 @@ KINDS = {
     "the ledger": "ledger.sqlite",
     "the sandbox": "sandbox.sqlite",
     "Dagster's runs": "dagster/history/runs.db",
+    "a file of rejects to be mended": "mending/",
     "a log": "logs/dagster.log",
     "dbt's log": "dbt/logs/dbt.log",
 }
+
+
+def test_a_reject_of_theirs_is_no_longer_handed_out_to_be_mended(world):
+    [handed_out] = (world.data_dir / "mending").glob("*.jsonl")
+    assert "z-bad" not in handed_out.read_text()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -46,7 +46,7 @@ class SaidRenderer:
     def __init__(self, said="", foot=FOOT, unsubscribe=UNSUBSCRIBE):
         self.said, self.foot, self.unsubscribe = said, foot, unsubscribe
 
-    def render(self, campaign, *, wave_id, slots, as_of):
+    def render(self, campaign, *, wave_id, content, as_of, send_at):
         html = f"<html><body><p>{self.said}</p><p>{self.foot}</p>{self.unsubscribe}</body></html>"
         return Rendered(subject="Hello", preheader="You", html=html, text=f"Hello\n{FOOT}\n*|UNSUB|*")
 
