@@ -1,4 +1,4 @@
-"""The link at the foot of an email, by which its reader changes what they get, without a login.
+"""The link by which the reader of an email changes what they get, without a login.
 
 A link's token is the address in base64url, a dot, and a keyed hash of it. It is made for one reader and sent to them only; it
 does not run out, since the right to say no does not either. Who has it can change this address's preferences and read nothing.

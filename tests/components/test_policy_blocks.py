@@ -8,7 +8,7 @@ from orchestration.components.campaign_run import run_campaign
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.checked_renderer import CheckedRenderer
 from orchestration.components.services import Services
-from orchestration.core.campaign import Rendered
+from orchestration.core.campaign import Content, Rendered
 from orchestration.core.errors import PolicyBlocked
 from orchestration.core.policy import Identity
 from orchestration.core.policy_rules import rules
@@ -95,7 +95,11 @@ def test_names_that_tell_of_health_block(planned, shop):
     assert blocked_by(planned, SaidRenderer("Botox training")) == {"prescribing_information_missing"}
     with pytest.raises(PolicyBlocked, match="health_word_in_data"):
         CheckedRenderer(SaidRenderer(), planned.warehouse).render(
-            shop.campaign.model_copy(update={"name": "rosacea_readers"}), wave_id="w1", slots=[], as_of=None
+            shop.campaign.model_copy(update={"name": "rosacea_readers"}),
+            wave_id="w1",
+            content=Content(),
+            as_of=None,
+            send_at=None,
         )
 
 
@@ -118,7 +122,7 @@ def test_an_article_that_was_changed_since_the_plan_blocks(planned, shop):
     linking = SaidRenderer('<a href="https://shop.test/a/?utm_source=email#top">Read</a>')
     found = CheckedRenderer(linking, planned.warehouse)
     with pytest.raises(PolicyBlocked, match="linked article a"):
-        found.render(shop.campaign, wave_id="w1", slots=[], as_of=None)
+        found.render(shop.campaign, wave_id="w1", content=Content(), as_of=None, send_at=None)
 
 
 @pytest.fixture
