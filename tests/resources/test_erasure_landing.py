@@ -23,6 +23,6 @@ def test_the_file_that_the_collector_writes_into_is_left_to_it(shop):
     inode, content = being_written.stat().st_ino, being_written.read_bytes()
     person = Person(("c-1",), {ADDRESS: (Span("an-id"),)})
     with shop.warehouse.writer(why="a test") as con:
-        scrub_landing(con, shop.settings.landing_dir, person, Traces([ADDRESS]), Forgotten(shop.settings, "k"))
+        scrub_landing(con, shop.settings, person, Traces([ADDRESS]), Forgotten(shop.settings, "k"))
     assert ADDRESS not in landed.read_text()
     assert (being_written.stat().st_ino, being_written.read_bytes()) == (inode, content)
