@@ -24,7 +24,7 @@ select
 def main() -> None:
     warehouse = Warehouse(Settings.from_env())
     asked, builds, wrong = 0, set(), []
-    while not select.select([sys.stdin], [], [], 0.3)[0]:
+    while not select.select([sys.stdin], [], [], 1)[0]:
         asked += 1
         try:
             with warehouse.reader() as con:
