@@ -10,6 +10,12 @@ README = (PROJECT_DIR / "README.md").read_text()
 # in a code block or between backticks, so that "make sure" is no command
 COMMANDS = sorted(set(re.findall(r"(?:`|^\$ )make ([a-z-]+)", README, re.MULTILINE)))
 
+FILES = sorted(
+    name
+    for name in set(re.findall(r"(?:\(|`)([\w./-]+/[\w./-]+\.\w+)(?:\)|`)", README))
+    if not name.startswith(("data/", "landing/", "path/"))  # of the reader's own machine
+)
+
 
 @pytest.fixture(scope="module")
 def help_text():
@@ -26,8 +32,6 @@ def test_each_command_of_the_readme_is_one_that_make_knows_and_explains(name, he
     assert re.search(rf"^{name} ", help_text, re.MULTILINE), f"make help does not list {name}"
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"(?:\(|`)([\w./-]+/[\w./-]+\.\w+)(?:\)|`)", README))))
+@pytest.mark.parametrize("name", FILES)
 def test_each_file_of_the_project_that_the_readme_names_is_there(name):
-    if name.startswith(("data/", "landing/", "path/")):
-        pytest.skip("of the reader's own machine")
     assert (PROJECT_DIR / name.replace("<name>", "welcome")).exists()
