@@ -319,6 +319,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
         return
     known = {name for name, _ in there}
     con.execute("begin")
+    if not there:  # a third smaller and a tenth quicker to write than the first version of Parquet
+        con.execute("call lake.set_option('parquet_version', 2)")
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists lake.{schema}")
     for name, columns in tables.items():
