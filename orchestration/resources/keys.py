@@ -29,9 +29,7 @@ def _key(path: Path, what_a_new_one_does: str) -> str:
         _make(path)
     key = path.read_text().strip()
     if len(key) not in LENGTHS:
-        raise WarehouseError(
-            f"{path} holds no key. Put it back from a backup: a new one would {what_a_new_one_does}."
-        )
+        raise WarehouseError(f"{path} holds no key. Put it back from a backup: a new one would {what_a_new_one_does}.")
     return key
 
 
