@@ -172,20 +172,21 @@ def _order_events(con: duckdb.DuckDBPyConnection, name: str, counts: Counter[str
 def _texts(
     con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], traces: Traces, counts: Counter[str]
 ) -> None:
-    """Whatever text still says an address: a link, a free text, a column that somebody added."""
-    for column, kind in columns.items():
-        if kind not in ("VARCHAR", "VARCHAR[]"):
-            continue
-        inside = " or ".join(f"contains(lower({_quoted(column)}::varchar), ?)" for _ in traces.words)
-        values = con.execute(
-            f"select distinct {_quoted(column)} from {name} where {inside}", [word.lower() for word in traces.words]
-        ).fetchall()
+    """Whatever text still says an address: a link, a free text, a column that somebody added. One look over all of a table's
+    columns tells the few that say one."""
+    texts = [_quoted(column) for column, kind in columns.items() if kind in ("VARCHAR", "VARCHAR[]")]
+    if not texts:
+        return
+    words = {f"word_{number}": word.lower() for number, word in enumerate(traces.words)}
+    inside = {text: " or ".join(f"contains(lower({text}::varchar), ${word})" for word in words) for text in texts}
+    looks = ", ".join(f"bool_or({look})" for look in inside.values())
+    found = con.execute(f"select {looks} from {name}", words).fetchone()
+    for text in [text for text, is_inside in zip(texts, found, strict=True) if is_inside]:
+        values = con.execute(f"select distinct {text} from {name} where {inside[text]}", words).fetchall()
         for (value,) in values:
             clean = [traces.replaced(one) for one in value] if isinstance(value, list) else traces.replaced(value)
             if clean != value:
-                changed = con.execute(
-                    f"update {name} set {_quoted(column)} = ? where {_quoted(column)} = ?", [clean, value]
-                ).fetchone()[0]
+                changed = con.execute(f"update {name} set {text} = ? where {text} = ?", [clean, value]).fetchone()[0]
                 counts[name.removeprefix("lake.")] += changed
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestration.core.audience import LONDON
 from orchestration.core.errors import BuildFailed, PennypostError
+from orchestration.resources.models_version import is_made_by, note_version, project_version
 from orchestration.resources.policy_checks import check_what_is_new
 from orchestration.resources.unfinished import begin, take_back
 from orchestration.resources.warehouse import Build, Warehouse, last_build
@@ -65,6 +66,8 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
     Raises BuildFailed that names what failed; what readers see then stays the last complete build. Raises PennypostError
     where `as_of` is earlier than the last build's.
     """
+    version = project_version(DBT_DIR)
+    command = ["build", "--exclude-resource-type", "unit_test"]
     with warehouse.lock(why="building the models"):
         with warehouse.writer() as con:
             last = last_build(con)
@@ -73,9 +76,19 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
             # what may be recommended is known before the models are made from it, under the same lock
             if check_what_is_new(con, as_of):
                 build_vars["related_due"] = True
+            if is_changed := not is_made_by(con, version):
+                if last is not None:
+                    log.info(
+                        "The models' SQL is not what made their tables: all are made anew, and segments keep their history."
+                    )
+                    command.append("--full-refresh")
+                    build_vars["related_due"] = True
+                note_version(con, None)
             begin(con, build_vars["build_no"])
-        nodes = _dbt(settings, ["build", "--exclude-resource-type", "unit_test"], build_vars)
+        nodes = _dbt(settings, command, build_vars)
         with warehouse.writer() as con:
+            if is_changed:
+                note_version(con, version)
             recorded = warehouse.record_build(
                 con, build_id=str(uuid.uuid4()), build_no=build_vars["build_no"], as_of=as_of
             )

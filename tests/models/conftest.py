@@ -63,6 +63,9 @@ class Seen:
     def rows(self, sql: str, *parameters) -> list[dict]:
         return self._con.execute(sql, list(parameters)).to_arrow_table().to_pylist()
 
+    def columns(self, table: str) -> list[str]:
+        return [row["column_name"] for row in self.rows(f"describe lake.{table}")]
+
     def id(self, name: str) -> str:
         return address_id(name if "@" in name else f"{name}@world.test", self._key)
 

@@ -7,6 +7,7 @@ import pytest
 from orchestration.core.errors import BuildFailed, PennypostError
 from orchestration.resources import models
 from orchestration.resources.landing import ingest
+from orchestration.resources.models_version import is_made_by, note_version, project_version
 from orchestration.resources.unfinished import begin, take_back
 
 
@@ -86,6 +87,21 @@ def test_stays_that_only_the_failed_build_ended_go_on(weeks_after, world):
 def test_an_as_of_before_the_last_build_is_refused(weeks_after, world, told):
     with pytest.raises(PennypostError, match="earlier than the last build's, 2026-11-23T10:00:00"):
         models.build(world.settings, world.warehouse, told.LATER)
+
+
+def test_tables_of_an_earlier_version_of_the_models_are_made_anew_and_history_stays(weeks_after, world, look):
+    _, _, _, good, good_as_of = weeks_after
+    with world.warehouse.writer() as con:  # as it was before emails had codes, and before somebody corrected a rule
+        con.execute("alter table lake.marts.campaign_deliveries drop column offer_code")
+        con.execute("update lake.marts.orders set total = 0")
+        note_version(con, 1)
+    rebuilt = look(world, models.build(world.settings, world.warehouse, good_as_of).build)
+    for table in ("marts.campaign_deliveries", "marts.orders", "marts.contacts", "marts.segment_history"):
+        names = [name for name in good.columns(table) if name != "build_no"]
+        rows = f"select {', '.join(names)} from lake.{table} order by all"
+        assert rebuilt.rows(rows) == good.rows(rows), table
+    with world.warehouse.writer() as con:
+        assert is_made_by(con, project_version(models.DBT_DIR))
 
 
 def test_of_a_first_build_that_did_not_end_nothing_stays(tmp_path, empty_shop):

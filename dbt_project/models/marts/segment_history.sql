@@ -2,7 +2,8 @@
     materialized="incremental",
     incremental_strategy="delete+insert",
     unique_key=["contact_id", "segment", "entered_at"],
-    full_refresh=false
+    full_refresh=false,
+    on_schema_change="append_new_columns"
 ) }}
 
 -- Who was in which segment from when to when: each build adds who came and closes the stays of who went.
