@@ -4,6 +4,8 @@ PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
+# without compiled files each process would compile all it imports, for six seconds
+unexport PYTHONDONTWRITEBYTECODE
 export LANDING AS_OF Q CONTACT TO FROM MINUTES SOURCE REASON FILE
 
 .PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector rejects mend replay dismiss bench-soak
