@@ -72,19 +72,20 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
         with warehouse.writer() as con:
             last = last_build(con)
             build_vars = _build_vars(con, last, as_of)
-            take_back(con, warehouse, last)
-            # what may be recommended is known before the models are made from it, under the same lock
-            if check_what_is_new(con, as_of):
-                build_vars["related_due"] = True
-            if is_changed := not is_made_by(con, version):
-                if last is not None:
-                    log.info(
-                        "The models' SQL is not what made their tables: all are made anew, and segments keep their history."
-                    )
-                    command.append("--full-refresh")
-                    build_vars["related_due"] = True
-                note_version(con, None)
+            is_changed = not is_made_by(con, version)
+            # what a build that did not end had found to be due is due still
+            is_again = take_back(con, warehouse, last)
             begin(con, build_vars["build_no"])
+            if is_changed and last is not None:
+                log.info(
+                    "The models' SQL is not what made their tables: all are made anew, and segments keep their history."
+                )
+                command.append("--full-refresh")
+            if is_changed:
+                note_version(con, None)
+            # what may be recommended is known before the models are made from it, under the same lock
+            if check_what_is_new(con, as_of) or is_again or is_changed:
+                build_vars["related_due"] = True
         nodes = _dbt(settings, command, build_vars)
         with warehouse.writer() as con:
             if is_changed:

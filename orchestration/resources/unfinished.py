@@ -24,20 +24,20 @@ def begin(con: duckdb.DuckDBPyConnection, build_no: int) -> None:
     con.execute("commit")
 
 
-def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build | None) -> None:
+def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build | None) -> bool:
     """Make the tables that builds add to what they were after `last`, the last complete build; all gone if there was none.
 
-    `con` is a writer's. Does nothing where no build was begun since.
+    `con` is a writer's. Gives whether a build was begun since; does nothing where none was.
     """
     if not _begun_since(con, last):
-        return
+        return False
     log.info("The last build did not end: what it left half done is taken back.")
     if last is None:
         for schema in MODEL_SCHEMAS:
             con.execute(f"drop schema if exists lake.{schema} cascade")
             con.execute(f"create schema if not exists lake.{schema}")
         con.execute("delete from lake.raw.cursors where name = ?", [BEGUN])
-        return
+        return True
     with warehouse.reader(at=last.snapshot_id) as then:
         added_to = _tables(then) & _tables(con)
     for schema, name, _ in sorted(added_to):
@@ -50,6 +50,7 @@ def take_back(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, last: Build 
         con.execute("commit")
     con.execute("drop table if exists before")
     con.execute("delete from lake.raw.cursors where name = ?", [BEGUN])
+    return True
 
 
 def _begun_since(con: duckdb.DuckDBPyConnection, last: Build | None) -> bool:

@@ -9,6 +9,7 @@ from orchestration.resources import models
 from orchestration.resources.landing import ingest
 from orchestration.resources.models_version import is_made_by, note_version, project_version
 from orchestration.resources.unfinished import begin, take_back
+from orchestration.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +118,21 @@ def test_of_a_first_build_that_did_not_end_nothing_stays(tmp_path, empty_shop):
         ).fetchall()
         assert left == []
         con.execute("create table lake.marts.segment_history as select 1 as contact_id")
+
+
+def test_what_a_build_that_did_not_end_had_found_to_be_due_is_due_still(tmp_path, empty_shop, told, monkeypatch):
+    warehouse = empty_shop(tmp_path)
+    with warehouse.writer() as con:
+        warehouse.record_build(con, build_id="first", build_no=1, as_of=told.AS_OF)
+        note_version(con, project_version(models.DBT_DIR))
+    given = []
+
+    def ends(settings, command, build_vars):
+        given.append(build_vars["related_due"])
+        raise BuildFailed("no more memory")
+
+    monkeypatch.setattr(models, "_dbt", ends)
+    for _ in range(2):
+        with pytest.raises(BuildFailed):
+            models.build(Settings.from_env({"DATA_DIR": str(tmp_path)}), warehouse, told.AS_OF)
+    assert given == [False, True]
