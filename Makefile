@@ -4,6 +4,8 @@ PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 export DO_NOT_TRACK := 1
 export DATA_DIR ?= $(CURDIR)/data
+# the calls to the sandbox of the last `make test` that passed
+TRAFFIC := $(CURDIR)/test-results/traffic.jsonl
 # without compiled files each process would compile all it imports, for six seconds
 unexport PYTHONDONTWRITEBYTECODE
 export LANDING AS_OF Q CONTACT TO FROM MINUTES SOURCE REASON FILE
@@ -53,7 +55,9 @@ restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empt
 	@$(PY) -m orchestration.commands.restore
 
 test: setup ## All tests but the browser's
-	$(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
+	@mkdir -p $(dir $(TRAFFIC)) && rm -f $(TRAFFIC) $(TRAFFIC).part
+	SANDBOX_RECORDING=$(TRAFFIC).part $(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
+	@mv $(TRAFFIC).part $(TRAFFIC)
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)
 	$(PY) -m pytest -m browser tests/browser
@@ -72,7 +76,7 @@ test-faults: setup ## Deliveries killed at every point, and every call failing i
 	FAULTS_SHARE=$${FAULTS_SHARE:-1} $(PY) -m pytest tests/faults -n 3 --dist worksteal
 
 test-conformance: setup ## The sandbox and our own calls against Mailchimp's specification, read from SHARED (../shared)
-	$(PY) -m pytest tests/conformance
+	TRAFFIC=$(TRAFFIC) $(PY) -m pytest tests/conformance
 
 check-policy: setup ## The rules for emails against labelled phrases: how many are caught, how many let through
 	@$(PY) -m pytest tests/core/test_policy_phrases.py -s

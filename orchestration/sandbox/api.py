@@ -64,7 +64,7 @@ class Api:
 
     def _endpoint(self, path: str, handlers: Mapping[str, Handler]) -> Callable:
         async def api(request: Request) -> Response:
-            name = f"{request.method} {path}"
+            name = request.state.endpoint = f"{request.method} {path}"
             with self._control.faults.under_way(name) as fault:
                 response = await self._respond(name, handlers, request, fault)
             self._control.count(name, None if isinstance(response, NoAnswer) else response.status_code, fault)

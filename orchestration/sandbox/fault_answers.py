@@ -48,6 +48,7 @@ async def _instead(fault: Fault, request: Request) -> Response:
         raise Problem(
             429, "Too Many Requests", f"You have exceeded the limit of {fault.most} simultaneous connections."
         )
+    request.state.is_faulty = True
     if fault.kind == GATEWAY:
         return HTMLResponse(_PAGE, 502)
     if fault.kind in (FORBIDDEN, EMPTY):

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from orchestration.core.errors import SettingsError
 from orchestration.sandbox.app import LIST_ID, create_app, machine_time
-from orchestration.sandbox.recording import recorded
+from orchestration.sandbox.recording import recorded, recording_at
 from orchestration.settings import Settings
 
 _HOST = "127.0.0.1"
@@ -64,14 +64,11 @@ def running(
     *,
     list_id: str = LIST_ID,
     now: Callable[[], datetime] = machine_time,
-    recording: Path | None = None,
 ) -> Iterator[str]:
-    """A sandbox in a thread of this process. Yields its address, such as http://127.0.0.1:43123; port 0: any free one.
-
-    `recording`: a file that every call is added to (recording.py).
-    """
+    """A sandbox in a thread of this process. Yields its address, such as http://127.0.0.1:43123; port 0: any free one."""
     with _listen(port) as listener:
-        server = uvicorn.Server(_config(create_app(db_path, list_id=list_id, now=now), recording))
+        app = create_app(db_path, list_id=list_id, now=now)
+        server = uvicorn.Server(_config(app, Settings.from_env().sandbox_recording))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
         try:
@@ -97,7 +94,7 @@ def _listen(port: int) -> socket.socket:
 
 def _config(app: ASGIApp, recording: Path | None) -> uvicorn.Config:
     if recording is not None:
-        app = recorded(app, recording)
+        app = recorded(app, recording_at(recording))
     return uvicorn.Config(app, log_level="warning", access_log=False, http=Connection, timeout_graceful_shutdown=5)
 
 

@@ -1,10 +1,7 @@
-"""The shop of the delivery's own tests, with every call to its sandbox recorded."""
-
-from functools import partial
+"""The shop of the delivery's own tests, and figures that are told at the end."""
 
 import pytest
 
-from orchestration.sandbox.server import running
 from tests.components import conftest as components
 
 open_shop = components.open_shop
@@ -12,7 +9,14 @@ open_shop = components.open_shop
 
 @pytest.fixture
 def recording(tmp_path, monkeypatch):
-    """The file that the calls of shops opened after this are in."""
+    """The file that the calls to sandboxes opened after this are in."""
     path = tmp_path / "calls.jsonl"
-    monkeypatch.setattr(components, "running", partial(running, recording=path))
+    monkeypatch.setenv("SANDBOX_RECORDING", str(path))
     return path
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("passed", []):
+        for name, figure in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(figure)

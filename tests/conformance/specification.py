@@ -176,9 +176,15 @@ class Specification:
             wrong.append("a body where none is taken")
         return [f"{name}: {one}" for one in wrong]
 
-    def answer(self, method: str, path: str, status: int, kind: str, body: str, *, partial: bool = False) -> list[str]:
-        """`kind`: the media type without parameters; `body`: as text; `partial`: only some fields were asked for."""
+    def answer(
+        self, method: str, path: str, status: int | None, kind: str, body: str, *, partial: bool = False
+    ) -> list[str]:
+        """`status`: None for no answer; `kind`: the media type without parameters; `body`: as text; `partial`: only some
+        fields were asked for.
+        """
         name = self.endpoint(method, path)
+        if status is None:
+            return [f"{name}: no answer"]
         responses = self._operations[name]["responses"] if name else {}
         # A call to nowhere is answered with a problem document like any other error.
         problem = next(iter(self._operations.values()))["responses"]["default"]

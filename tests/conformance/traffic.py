@@ -1,78 +1,61 @@
-"""What our own calls to Mailchimp looked like, held against its specification.
-
-Any test run can be watched, its sandboxes in other processes included:
-
-    pytest -p tests.conformance.traffic tests/components
-
-Every call that reaches a sandbox is recorded, and checked when the run ends; one that is wrong fails the run. Calls that
-tests make up on purpose (tests/sandbox, tests/conformance) are wrong on purpose: don't watch those.
-"""
+"""Calls to Mailchimp that the sandbox recorded (orchestration/sandbox/recording.py), held against its specification."""
 
 import json
-import os
-import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from mailchimp_marketing.api_client import ApiClient
 
-from orchestration.sandbox import server
-from orchestration.sandbox.recording import recorded
 from tests.conformance.specification import Specification
 
-# Answers a fault was told to give; the specification can't have them.
-FAULTS = {None, 403, 500, 502}
+OURS = ApiClient().default_headers["User-Agent"]
 
 
-def lines(recording: Path) -> Iterator[dict]:
+@dataclass
+class Traffic:
+    """What was recorded of the calls through the mailchimp-marketing client."""
+
+    calls: dict[str, dict] = field(default_factory=dict)
+    """Of each shape the first call."""
+    times: Counter[str] = field(default_factory=Counter)
+    """How many calls there were of each shape."""
+
+    def by_endpoint(self, specification: Specification) -> dict[str, tuple[int, int]]:
+        """Endpoint → how many calls of how many shapes."""
+        found: dict[str, tuple[int, int]] = {}
+        for shape, call in self.calls.items():
+            name = specification.endpoint(call["method"], call["path"]) or f"{call['method']} {call['path']}"
+            calls, shapes = found.get(name, (0, 0))
+            found[name] = calls + self.times[shape], shapes + 1
+        return dict(sorted(found.items()))
+
+
+def read(recording: Path) -> Traffic:
+    """Half a line, of a process that was killed, is passed over."""
+    traffic = Traffic()
+    times: Counter[str] = Counter()
     with recording.open() as file:
         for line in file:
-            yield json.loads(line)
+            try:
+                call = json.loads(line)
+            except ValueError:
+                continue
+            times[call["shape"]] += 1
+            if call.get("agent") == OURS:
+                traffic.calls.setdefault(call["shape"], call)
+    traffic.times.update({shape: times[shape] for shape in traffic.calls})
+    return traffic
 
 
-def wrong_calls(recording: Path) -> list[str]:
-    """What is wrong with the recorded calls and their answers, each once."""
-    specification = Specification()
+def wrong_calls(traffic: Traffic, specification: Specification) -> list[str]:
+    """What is wrong with requests and answers, each once. Answers that the sandbox was told to spoil are not looked at."""
     found: dict[str, None] = {}
-    for line in lines(recording):
-        call = line["method"], line["path"]
-        found.update(dict.fromkeys(specification.request(*call, line["query"], line["request"])))
-        if line["status"] in FAULTS and line["kind"] != "application/problem+json":
-            continue
-        partial = not {"fields", "exclude_fields"}.isdisjoint(line["query"])
-        answer = line["status"], line["kind"], line["response"]
-        found.update(dict.fromkeys(specification.answer(*call, *answer, partial=partial)))
+    for call in traffic.calls.values():
+        name = call["method"], call["path"]
+        found.update(dict.fromkeys(specification.request(*name, call["query"], call["request"])))
+        if not call["is_faulty"]:
+            partial = not {"fields", "exclude_fields"}.isdisjoint(call["query"])
+            answer = call["status"], call["kind"], call["response"]
+            found.update(dict.fromkeys(specification.answer(*name, *answer, partial=partial)))
     return list(found)
-
-
-_SETTING = "SANDBOX_RECORDING"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Record the sandboxes of this process and of those it starts, the workers of the run among them."""
-    if not _is_worker(config):
-        recording = Path(tempfile.mkdtemp(prefix="traffic-")) / "calls.jsonl"
-        recording.touch()
-        os.environ[_SETTING] = str(recording)
-    create_app = server.create_app
-    server.create_app = lambda *args, **kwargs: recorded(create_app(*args, **kwargs), Path(os.environ[_SETTING]))
-
-
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not _is_worker(session.config) and wrong_calls(Path(os.environ[_SETTING])):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    recording = Path(os.environ.pop(_SETTING))
-    wrong = wrong_calls(recording)
-    terminalreporter.section("calls to Mailchimp")
-    terminalreporter.line(f"{sum(1 for _ in lines(recording))} calls, {len(wrong)} things wrong with them")
-    for one in wrong:
-        terminalreporter.line(f"  {one}")
-    recording.unlink()
-    recording.parent.rmdir()

@@ -65,7 +65,7 @@ class Command:
         self.settings = Settings.from_env({"DATA_DIR": str(data_dir)})
 
     def start(self, name: str, **env: str) -> subprocess.Popen:
-        kept = {k: os.environ[k] for k in ("PATH", "HOME", "LANG", "TMPDIR") if k in os.environ}
+        kept = {k: os.environ[k] for k in ("PATH", "HOME", "LANG", "TMPDIR", "SANDBOX_RECORDING") if k in os.environ}
         return subprocess.Popen(
             [sys.executable, "-m", f"orchestration.commands.{name}"],
             cwd=PROJECT_DIR,

@@ -167,7 +167,8 @@ def test_settings_and_tracking_are_kept_and_changed_piece_by_piece(sandbox):
         "tracking": {"opens": False, "html_clicks": False, "text_clicks": False},
     }
     campaign_id = sandbox.client.campaigns.create(body)["id"]
-    sandbox.client.campaigns.update(campaign_id, {"settings": {"subject_line": "Two"}})
+    two = {"subject_line": "Two", "from_name": "Larkspur", "reply_to": "hello@larkspur-skin.test"}
+    sandbox.client.campaigns.update(campaign_id, {"settings": two})
     campaign = sandbox.client.campaigns.get(campaign_id)
     assert (campaign["settings"]["title"], campaign["settings"]["subject_line"]) == ("pennypost w1", "Two")
     assert (campaign["tracking"]["opens"], campaign["tracking"]["html_clicks"]) == (False, False)
