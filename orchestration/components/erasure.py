@@ -19,10 +19,11 @@ from orchestration.components.services import Services
 from orchestration.core.erasure import Traces
 from orchestration.core.errors import LedgerError, PennypostError, WarehouseBusy
 from orchestration.resources.erasure_files import mask_files, scrub_mending, sqlite_files, sweep_spill
-from orchestration.resources.erasure_lake import purge, take_out
+from orchestration.resources.erasure_lake import take_out
 from orchestration.resources.erasure_landing import scrub_landing
 from orchestration.resources.erasure_person import find_person
 from orchestration.resources.erasure_plan import Plan, Receipt, begin, finish, marks_of, new_receipt, under_way
+from orchestration.resources.erasure_purge import purge_in_a_process
 from orchestration.resources.erasure_sqlite import scrub_in_a_process
 from orchestration.resources.forgotten import Forgotten, remember
 from orchestration.resources.keys import contact_key
@@ -88,13 +89,14 @@ def _finish(services: Services, plan: Plan, pauses: Pauses | None) -> Receipt:
     receipt = new_receipt(plan)
     key = contact_key(settings)
     receipt.marks = len(marks := marks_of(plan, key))
-    with services.warehouse.writer(wait=WAIT, why="erasing a contact") as con:
-        remember(settings, marks)
-        _tell(receipt, "warehouse", take_out(con, services.warehouse, person, traces))
-        landing = scrub_landing(con, settings, person, traces, Forgotten(settings, key))
-        _tell(receipt, "landing files", Counter({"rows": landing.rows, "files rewritten": landing.files}))
-        _tell(receipt, "files to be mended", Counter({"rows": scrub_mending(settings, person, traces)}))
-        _tell(receipt, "lake", purge(con))
+    with services.warehouse.lock(wait=WAIT, why="erasing a contact"):
+        with services.warehouse.writer() as con:
+            remember(settings, marks)
+            _tell(receipt, "warehouse", take_out(con, services.warehouse, person, traces))
+            landing = scrub_landing(con, settings, person, traces, Forgotten(settings, key))
+            _tell(receipt, "landing files", Counter({"rows": landing.rows, "files rewritten": landing.files}))
+            _tell(receipt, "files to be mended", Counter({"rows": scrub_mending(settings, person, traces)}))
+        _tell(receipt, "lake", purge_in_a_process(settings))
     _tell(receipt, "ledger", _ledger(services, person.contact_ids))
     _tell(receipt, "Mailchimp", _mailchimp(services, plan, pauses))
     with services.warehouse.lock(wait=WAIT, why="erasing a contact"):

@@ -1,12 +1,9 @@
-"""Taking a person out of the warehouse: their rows first, then every file and page that still holds them.
+"""Taking a person's rows out of the warehouse, in one transaction over raw and the models' tables; these need no build for it.
 
-    take_out   one transaction over raw and the models' tables; the models need no build for it
-    purge      rewrite the Parquet files, let go of the snapshots before, delete what they held
-
-Orders stay, without whom they were for. What the ledger told of emails stays for the counts, under the contact's opaque id.
+What files and old snapshots still hold is for erasure_purge.py. Orders stay, without whom they were for. What the ledger told of
+emails stays for the counts, under the contact's opaque id.
 """
 
-import logging
 from collections import Counter
 
 import duckdb
@@ -16,8 +13,6 @@ from orchestration.core.erasure import Person, Traces, is_about
 from orchestration.resources.erasure_person import is_theirs, lay_out_spans
 from orchestration.resources.unfinished import take_back
 from orchestration.resources.warehouse import Warehouse, last_build
-
-log = logging.getLogger(__name__)
 
 MODEL_SCHEMAS = ("intermediate", "marts")
 CHUNK = 1000
@@ -42,32 +37,6 @@ def take_out(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, person: Perso
         con.execute("rollback")
         raise
     return counts
-
-
-def purge(con: duckdb.DuckDBPyConnection) -> Counter[str]:
-    """Let nothing of what was deleted stay in a file of the lake, and readers see the state without it.
-
-    Whoever reads an older snapshot at this moment gets an error and has to read again (FACTS, DuckLake).
-    """
-    con.execute("call ducklake_flush_inlined_data('lake')")
-    con.execute("call ducklake_rewrite_data_files('lake', delete_threshold => 0)")
-    (clean,) = con.execute("select id from lake.current_snapshot()").fetchone()
-    con.execute(
-        "update lake.raw.builds set snapshot_id = ? where build_no = (select max(build_no) from lake.raw.builds)",
-        [clean],
-    )
-    old = [
-        number
-        for (number,) in con.execute(
-            "select snapshot_id from lake.snapshots() where snapshot_id < ?", [clean]
-        ).fetchall()
-    ]
-    for start in range(0, len(old), CHUNK):
-        con.execute(f"call ducklake_expire_snapshots('lake', versions => {old[start : start + CHUNK]})")
-    gone = con.execute("call ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
-    # what a killed writer left behind: no other writes while we hold the lock
-    gone += con.execute("call ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
-    return Counter({"snapshots": len(old), "files": len(gone)})
 
 
 def _lay_out_names(con: duckdb.DuckDBPyConnection, person: Person) -> None:

@@ -26,27 +26,38 @@ def exclusive(path: Path, *, wait: float, why: str) -> Iterator[None]:
 
     Raises WarehouseBusy that names the holder.
     """
-    depths = _held.__dict__.setdefault("depths", {})
-    name = str(path)
-    if depths.get(name):
-        depths[name] += 1
-        try:
-            yield
-        finally:
-            depths[name] -= 1
+    held, name = _of_this_thread(), str(path)
+    if name in held:
+        yield
         return
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _acquire(descriptor, path, wait)
         _sign(descriptor, why)
-        depths[name] = 1
+        held[name] = descriptor
         try:
             yield
         finally:
-            del depths[name]
+            del held[name]
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def descriptor_of(path: Path) -> int:
+    """Of the lock on `path`, which this thread holds, for a process that it starts (pass_fds) and that then takes part in it."""
+    return _of_this_thread()[str(path)]
+
+
+def take_part(path: Path, descriptor: int, *, why: str) -> None:
+    """Go on under the lock of the process that started this one, to the end of both: it is free when neither is there."""
+    _of_this_thread()[str(path)] = descriptor
+    _sign(descriptor, why)
+
+
+def _of_this_thread() -> dict[str, int]:
+    """The locks that it holds: path → descriptor."""
+    return _held.__dict__.setdefault("descriptors", {})
 
 
 def _acquire(descriptor: int, path: Path, wait: float) -> None:

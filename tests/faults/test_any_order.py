@@ -40,11 +40,13 @@ from orchestration.core.errors import LedgerError, PennypostError
 from orchestration.core.identity import address_id
 from orchestration.demo.events import signup_row
 from orchestration.demo.files import json_lines, put
+from orchestration.resources.erasure_purge import purge
 from orchestration.resources.keys import contact_key
 from orchestration.resources.landing import ingest
 from orchestration.resources.mailchimp import Gateway
 from orchestration.resources.mailchimp_audience import address_hash
 from orchestration.resources.mailchimp_calls import Pauses
+from orchestration.resources.warehouse import Warehouse
 from orchestration.sandbox.app import LIST_ID
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
@@ -344,12 +346,18 @@ class AnyOrder(RuleBasedStateMachine):
             assert told == wave.counts["segment_size"] == sum(ledger.outcomes(wave.wave_id).values())
 
 
+def purge_here(settings: Settings) -> Counter[str]:
+    with Warehouse(settings).writer() as con:
+        return purge(con)
+
+
 @pytest.mark.parametrize("number", range(PARTS))
 def test_anything_in_any_order_sends_nothing_twice_and_nothing_to_a_no(number, record_property, monkeypatch):
     monkeypatch.setattr(delivery_audience.Waits, "of", classmethod(lambda *_: WAITS))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # freed pages are the concern of test_erasure.py; a Python process for each would be most of the time
+    # freed pages are the concern of test_erasure.py; Python processes for each would be most of the time
     monkeypatch.setattr(erasure, "scrub_in_a_process", lambda *_, **__: {})
+    monkeypatch.setattr(erasure, "purge_in_a_process", purge_here)
     SENT.clear()
     run_state_machine_as_test(
         seed(number)(AnyOrder),  # as all of this suite: the same trials for the same code

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestration.resources.erasure_lake import purge
+from orchestration.resources.erasure_purge import purge
 from orchestration.resources.erasure_sqlite import scrub_in_a_process
 
 ANN = "ann@mail.test"
