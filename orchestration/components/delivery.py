@@ -88,7 +88,7 @@ def draft(
         gateway.ensure_list()
         with recorded(ledger, wave_id, "ensure_merge_fields"):
             gateway.ensure_merge_fields()
-        people = make_members(ledger, gateway, wave_id, signed_up)
+        people = make_members(settings, ledger, gateway, wave_id, signed_up)
         if not people:
             return cancel(settings, ledger, gateway, wave_id, who, why="nobody was left to write to", waits=waits)
         with recorded(ledger, wave_id, "ensure_segment") as outcome:
@@ -168,7 +168,7 @@ def _send_once(
         free_everybody(ledger, wave.wave_id, "draft_deleted")
         return "its draft was deleted in Mailchimp before it was sent; nothing was sent, and its people are due again"
     if status == "save":
-        written = write_fields(ledger, gateway, wave.wave_id)
+        written = write_fields(settings, ledger, gateway, wave.wave_id)
         people = ask_consent_again(ledger, gateway, wave.wave_id, still_addressable, written)
         if not people:
             delete_drafts(ledger, gateway, wave.wave_id, waits)

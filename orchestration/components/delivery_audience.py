@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from orchestration.core.audience import drop_reason
+from orchestration.core.content import CONTENT_FIELDS, PREFERENCES
 from orchestration.core.errors import LedgerError, MailchimpRefused, MailchimpUnknown, NotReadyToSend, WarehouseBusy
+from orchestration.core.preference_link import preference_token
 from orchestration.core.wave import Recipient
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.lock import exclusive
@@ -100,7 +102,9 @@ def recipients_by_hash(ledger: Ledger, wave_id: str) -> dict[str, Recipient]:
     return people
 
 
-def make_members(ledger: Ledger, gateway: Gateway, wave_id: str, signed_up: SignedUp) -> dict[str, Recipient]:
+def make_members(
+    settings: Settings, ledger: Ledger, gateway: Gateway, wave_id: str, signed_up: SignedUp
+) -> dict[str, Recipient]:
     """Every recipient is a subscribed member of the audience; who can't be is excluded. The recipients who are left.
 
     Only addresses Mailchimp does not know at all are created. Who had left and has signed up since is asked to confirm.
@@ -112,7 +116,7 @@ def make_members(ledger: Ledger, gateway: Gateway, wave_id: str, signed_up: Sign
     for start in range(0, len(new), BATCH):
         batch = [people[one] for one in new[start : start + BATCH]]
         with recorded(ledger, wave_id, "add_new_members", people=len(batch)) as outcome:
-            added = gateway.add_new_members([(_email(person), {"FNAME": _first_name(person)}) for person in batch])
+            added = gateway.add_new_members([(_email(person), _own_fields(settings, person)) for person in batch])
             outcome.update(created=len(added.created), existing=len(added.existing), refused=len(added.refused))
         log.info("Wave %s: %d of %d new members", wave_id, start + len(batch), len(new))
         refused |= added.refused.keys()
@@ -158,25 +162,26 @@ def _ask_to_confirm(
     return asked
 
 
-def write_fields(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Member]:
+def write_fields(settings: Settings, ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Member]:
     """Every recipient's member has the fields of this wave. The members, as read after the last of it was written.
 
     Whose fields Mailchimp refuses is excluded. Raises NotReadyToSend when it silently keeps others' card codes.
     """
     people = recipients_by_hash(ledger, wave_id)
+    wanted = {one: wanted_fields(settings, person) for one, person in people.items()}
     members = gateway.members_of([_email(person) for person in people.values()])
     for _ in range(3):
-        wrong = [one for one in people if one in members and _differs(people[one], members[one])]
+        wrong = [one for one in people if one in members and _differs(wanted[one], members[one])]
         if not wrong:
             return members
         with recorded(ledger, wave_id, "set_fields", people=len(wrong)):
-            asked = [people[one] for one in wrong]
+            asked = [(people[one], wanted[one]) for one in wrong]
             taken = list(gateway.in_parallel("writing fields", partial(_set_fields, gateway), asked))
         refused = {one: "mailchimp_refused" for one, fine in zip(wrong, taken, strict=True) if not fine}
         people = _drop(ledger, wave_id, people, refused)
         members = gateway.members_of([_email(person) for person in people.values()])
     wrong = [
-        one for one in wrong if one in people and one in members and _differs(people[one], members[one], FIELDS[1:])
+        one for one in wrong if one in people and one in members and _differs(wanted[one], members[one], CONTENT_FIELDS)
     ]
     if wrong:
         named = ", ".join(people[one].contact_id for one in wrong[:5])
@@ -186,10 +191,11 @@ def write_fields(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Me
     return members
 
 
-def _set_fields(gateway: Gateway, person: Recipient) -> bool:
+def _set_fields(gateway: Gateway, one: tuple[Recipient, dict[str, str]]) -> bool:
     """False when Mailchimp refuses this very person; a member who is gone shows when they are read again."""
+    person, fields = one
     try:
-        gateway.set_fields(_email(person), wanted_fields(person))
+        gateway.set_fields(_email(person), fields)
     except MailchimpRefused as error:
         if error.status not in (400, 404):
             raise
@@ -198,9 +204,15 @@ def _set_fields(gateway: Gateway, person: Recipient) -> bool:
     return True
 
 
-def wanted_fields(person: Recipient) -> dict[str, str]:
-    """All of FIELDS, the empty ones too: what an earlier wave left there must go."""
-    return {"FNAME": _first_name(person), **{tag: person.slots.get(tag) or "" for tag in FIELDS[1:]}}
+def wanted_fields(settings: Settings, person: Recipient) -> dict[str, str]:
+    """All of FIELDS, the empty ones too: what an earlier wave left there, or was written under another key, must go."""
+    return _own_fields(settings, person) | {tag: person.slots.get(tag) or "" for tag in CONTENT_FIELDS}
+
+
+def _own_fields(settings: Settings, person: Recipient) -> dict[str, str]:
+    """Those that are the same in every wave."""
+    key = settings.preferences_key if settings.preference_page else None
+    return {"FNAME": _first_name(person), PREFERENCES: preference_token(_email(person), key) if key else ""}
 
 
 def _first_name(person: Recipient) -> str:
@@ -208,9 +220,8 @@ def _first_name(person: Recipient) -> str:
     return (person.first_name or "").replace("*|", "").replace("|*", "")
 
 
-def _differs(person: Recipient, member: Member, tags: Sequence[str] = FIELDS) -> bool:
+def _differs(wanted: Mapping[str, str], member: Member, tags: Sequence[str] = FIELDS) -> bool:
     """Of a subscribed member, whether one of the fields is not as wanted."""
-    wanted = wanted_fields(person)
     return member.status == "subscribed" and any(
         _kept(wanted[tag]) != _kept(member.fields.get(tag, "")) for tag in tags
     )

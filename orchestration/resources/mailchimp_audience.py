@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from orchestration.core.content import CONTENT_FIELDS
+from orchestration.core.content import CONTENT_FIELDS, PREFERENCES
 from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, SettingsError
 from orchestration.resources.mailchimp_calls import PAGE, Calls, Pauses, moment_of, without_addresses
 from orchestration.settings import Settings
@@ -20,7 +20,7 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 SANDBOX_LIST = "sandbox0001"
-FIELDS = ("FNAME", *CONTENT_FIELDS)
+FIELDS = ("FNAME", *CONTENT_FIELDS, PREFERENCES)
 BATCH = 500
 CONFIRM_SINGLY = 1000
 _OF_A_MEMBER = ("status", "merge_fields", "last_changed")

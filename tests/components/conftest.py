@@ -187,9 +187,9 @@ create table lake.intermediate.int_signups (email varchar, occurred_at timestamp
 class World:
     """A shop with a complete build, in which these people are new subscribers, and a sandbox."""
 
-    def __init__(self, shop):
+    def __init__(self, shop, **env):
         self.shop = shop
-        env = {"DATA_DIR": str(shop.settings.data_dir), "SANDBOX_PORT": str(shop.settings.sandbox_port)}
+        env |= {"DATA_DIR": str(shop.settings.data_dir), "SANDBOX_PORT": str(shop.settings.sandbox_port)}
         settings = Settings.from_env({**env, "AS_OF": AS_OF.isoformat(), "BACKLOG": "send", "QUIET_HOURS": "off"})
         self.services = Services(settings)
         self.services.__dict__["gateway"] = Gateway(settings, Pauses(0.01, 0.05, 4))
