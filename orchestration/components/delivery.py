@@ -23,7 +23,6 @@ from orchestration.components.delivery_audience import (
     ask_consent_again,
     delivering,
     free_everybody,
-    make_members,
     match_segment,
     recorded,
     write_fields,
@@ -38,6 +37,7 @@ from orchestration.components.delivery_campaign import (
     status_after_any_send,
     wait_until_sent,
 )
+from orchestration.components.delivery_members import make_members
 from orchestration.components.delivery_report import compare_person_by_person, name_missing
 from orchestration.core.campaign import Campaign, Content, expected_send
 from orchestration.core.errors import (
@@ -70,7 +70,7 @@ def draft(
 ) -> Wave:
     """planned → drafted: everything Mailchimp needs is there, and its hash is in the ledger.
 
-    `signed_up` answers, for a set of contact ids, when each signed up last at the address the wave has for them. A wave
+    `signed_up` answers, for a set of contact ids, how each signed up at the address the wave has for them. A wave
     that loses all its recipients on the way is cancelled. One that somebody else took further meanwhile is left as it is.
     """
     waits = waits or Waits.of(settings)
