@@ -160,6 +160,19 @@ class Settings:
         return f"https://{data_centre}.admin.mailchimp.com/campaigns/show?id={web_id}"
 
     @property
+    def preference_page(self) -> str | None:
+        """What a reader's token is put behind to make their own link, without a trailing slash.
+
+        None where our emails link to Mailchimp's page: there is no key, or readers could not open COLLECTOR_URL. The sandbox's
+        readers are on this machine, so loopback will do for them.
+        """
+        told = urlsplit(self.collector_url)
+        is_public = told.scheme == "https" and told.hostname not in (None, "127.0.0.1", "localhost")
+        return (
+            f"{self.collector_url}/preferences" if self.preferences_key and (is_public or self.uses_sandbox) else None
+        )
+
+    @property
     def mailchimp_url(self) -> str:
         """Base address of the API, without a trailing slash: Mailchimp's own when there is a key, else the sandbox."""
         if self.mailchimp_api_key is None:

@@ -4,7 +4,7 @@
     Mailchimp /webhooks/mailchimp     signed ──┤            checked against            on disk, then
     servers ─ /v1/signups             a key ───┼──► rows ──► the contract ──► journal ──► 2xx
     browsers  /v1/article-views       origin ──┤                                │
-    readers ─ /preferences/<link>     signed ──┘                                ▼ renamed
+    readers ─ /preferences/<link>     sealed ──┘                                ▼ renamed
                                                                     landing/<source>/…  ──► the sensor
 
 It reads no table and no ledger, and works while they don't. Run it: `python -m orchestration.collector`.

@@ -42,6 +42,7 @@ class Counts:
             ("collector_commits_total", "counter", "Writes to disk, each for all that waited.", journal.commits),
             ("collector_files_landed_total", "counter", "Landing files made.", journal.files_landed),
             ("collector_sources_failing", "gauge", "Sources whose last events the disk did not take.", journal.failing),
+            ("collector_files_unlanded", "gauge", "Complete files that can't be renamed yet.", journal.unlanded),
             ("collector_waiting", "gauge", "Requests that wait for the disk.", journal.waiting),
         ):
             lines += [*_head(name, kind, help_text), f"{name} {value}"]

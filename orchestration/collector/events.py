@@ -22,7 +22,7 @@ from orchestration.collector.bodies import body_of, json_of, line_of
 from orchestration.collector.callers import Callers, is_bot
 from orchestration.collector.counts import Counts
 from orchestration.collector.journal import Journal
-from orchestration.core.contracts import ARTICLE_VIEWS, SIGNUPS, Source
+from orchestration.core.contracts import ARTICLE_VIEWS, BROWSERS_OWN, SIGNUPS, Source
 from orchestration.core.errors import EventRefused
 from orchestration.core.landing_row import landing_row
 from orchestration.settings import Settings
@@ -124,7 +124,7 @@ def _own_id(said: Said) -> str:
     event_id = said["event_id"]
     if not isinstance(event_id, str) or not BROWSERS_OWN_ID.fullmatch(event_id):
         raise EventRefused("event_id: is not 8 to 64 letters, digits and hyphens")
-    return f"web-{event_id}"
+    return f"{BROWSERS_OWN}{event_id}"
 
 
 def _answer(items: list[dict[str, str]], status: int) -> Response:

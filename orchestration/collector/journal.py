@@ -6,8 +6,8 @@
                         landing/<source>/<name>.jsonl
 
 The open files lie under landing/, since a rename must not cross a file system, and in a hidden folder, which ingest and erasure
-pass over. Killed at any moment, what was acknowledged is in one of the two places; the next start renames what is left over. A
-last line without its end was never acknowledged, and is cut off.
+pass over. Killed at any moment, what was acknowledged is in one of the two places; the next start renames what is left over. What
+can't be renamed is tried again every few seconds. A last line without its end was never acknowledged, and is cut off.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 # How long a file takes in rows before it lands: what an email may wait for lands at once.
 OPEN_SECONDS = {"orders": 1.0, "signups": 1.0}
 OTHERS_OPEN_SECONDS = 10.0
+RETRY_SECONDS = 5.0
 LARGEST_FILE = 16 << 20
 
 
@@ -54,6 +55,8 @@ class Journal:
         self._landing = landing_dir
         self._folder = landing_dir / ".collector"
         self._open: dict[str, OpenFile] = {}
+        self._unlanded: dict[Path, str] = {}
+        self._retry_at = 0.0
         self._failing: set[str] = set()
         self._pending: list[Waiting] = []
         self._wake = asyncio.Event()
@@ -73,6 +76,11 @@ class Journal:
         """The sources whose last events the disk did not take."""
         return len(self._failing)
 
+    @property
+    def unlanded(self) -> int:
+        """The files that are complete and can't be renamed: what is in them is safe, and nobody takes it from there."""
+        return len(self._unlanded)
+
     async def start(self) -> None:
         """Take the folder, and land what the last process left open. Raises SettingsError where another one has it."""
         for name in SOURCES:
@@ -89,7 +97,7 @@ class Journal:
         for source in SOURCES:
             for path in sorted((self._folder / source).iterdir()):
                 _cut_off_half_a_line(path)
-                self._land(source, path)
+                self._try_to_land(source, path)
         self._running = asyncio.create_task(self._run(), name="collector-journal")
 
     async def put(self, source: str, lines: bytes) -> None:
@@ -107,6 +115,7 @@ class Journal:
         self._disk.shutdown(wait=True)
         for source in list(self._open):
             self._close(source)
+        self._land_what_could_not()
         os.close(self._lock)
 
     async def _run(self) -> None:
@@ -131,9 +140,10 @@ class Journal:
                     waiting.stored.set_result(None)
 
     def _seconds_to_next_landing(self) -> float | None:
-        if not self._open:
-            return None
-        return max(0.0, min(file.lands_at for file in self._open.values()) - time.monotonic())
+        due = [file.lands_at for file in self._open.values()]
+        if self._unlanded:
+            due.append(self._retry_at)
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _commit_and_land(self, batch: list[Waiting]) -> dict[str, str]:
         """Write and land, in the disk's own thread. Returns the sources whose lines are not stored, and why."""
@@ -155,6 +165,8 @@ class Journal:
         for source, file in list(self._open.items()):
             if source in failed or file.lands_at <= now or file.size >= LARGEST_FILE:
                 self._close(source)
+        if self._unlanded and self._retry_at <= now:
+            self._land_what_could_not()
         return failed
 
     def _file(self, source: str) -> "OpenFile":
@@ -163,24 +175,41 @@ class Journal:
         return self._open[source]
 
     def _close(self, source: str) -> None:
-        """Land a file; where that fails it stays where it is, and the next start lands it."""
         if (file := self._open.pop(source, None)) is None:
             return
         file.close()
-        with suppress(OSError):
-            self._land(source, file.path)
+        self._try_to_land(source, file.path)
+
+    def _land_what_could_not(self) -> None:
+        for path, source in list(self._unlanded.items()):
+            self._try_to_land(source, path)
+
+    def _try_to_land(self, source: str, path: Path) -> None:
+        """Land a file. Where that fails it stays where it is and is tried again; it is said once, and once it has gone well."""
+        try:
+            self._land(source, path)
+        except OSError as error:
+            if path not in self._unlanded:
+                why = error.strerror or "the disk failed"
+                log.error("%s can't go to landing/%s, and is tried again and again: %s", path.name, source, why)
+                self._unlanded[path] = source
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return
+        if self._unlanded.pop(path, None):
+            log.warning("%s is in landing/%s now.", path.name, source)
 
     def _land(self, source: str, path: Path) -> None:
-        if path.stat().st_size == 0:
-            path.unlink()
-            return
         folder = self._landing / source
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            _sync_folders([self._landing])
-        path.rename(folder / path.name)
+        if path.exists():  # else an earlier try has renamed it, and failed after that
+            if path.stat().st_size == 0:
+                path.unlink()
+                return
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                _sync_folders([self._landing])
+            path.rename(folder / path.name)
+            self.files_landed += 1
         _sync_folders([folder, path.parent])
-        self.files_landed += 1
 
 
 class OpenFile:

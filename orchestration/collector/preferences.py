@@ -1,4 +1,4 @@
-"""The page behind a reader's own signed link: interests, consents, leaving, and how to ask what is known.
+"""The page behind a reader's own link: interests, consents, leaving, and how to ask what is known.
 
 It shows no current state: the collector reads no table, and whoever an email was passed on to would see it, too. So each answer
 may be left as it is, and only what is changed becomes an event. Looking at it changes nothing, since mail scanners follow links.

@@ -6,7 +6,7 @@ Then, unless a draft is still waiting for somebody's approval, a new wave is pla
 """
 
 import logging
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -15,6 +15,7 @@ from orchestration.components import delivery
 from orchestration.components.adoption import Adoption
 from orchestration.components.checked_renderer import CheckedRenderer
 from orchestration.components.delivery_audience import Waits
+from orchestration.components.freshest import doubtful_since, last_signups, still_addressable, still_members
 from orchestration.components.planning import Plan, plan
 from orchestration.components.sending import audience_is_emptied, check_sending, without_fresh_noes
 from orchestration.components.services import Services
@@ -22,11 +23,11 @@ from orchestration.core.audience import LONDON, is_quiet
 from orchestration.core.campaign import Campaign, Content, Rendered, expected_send
 from orchestration.core.contracts import SIGNUPS
 from orchestration.core.errors import PolicyBlocked, StaleApproval
+from orchestration.core.signup import Signup
 from orchestration.core.wave import Wave
 from orchestration.resources.landing import ingest
 from orchestration.resources.landing_look import look
 from orchestration.resources.landing_read import LandingFile
-from orchestration.resources.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ class _Launch:
             people = (person for batch in services.ledger.recipients(wave.wave_id, "recipient") for person in batch)
             return {person.contact_id: person.email or "" for person in people if person.contact_id in contact_ids}
 
-        def signed_up(contact_ids: Set[str]) -> dict[str, datetime]:
+        def signed_up(contact_ids: Set[str]) -> dict[str, Signup]:
             return last_signups(services.warehouse, emails_of(contact_ids))
 
         if self._action == "draft" or is_night:
@@ -203,7 +204,10 @@ class _Launch:
             _adopt(services, who)  # another ledger on this audience may have written to them since
             check_sending(services.ledger, services.settings.now())
             _take_in_noes(services)
-            fine = still_addressable(services.warehouse, emails_of(contact_ids))
+            emails = emails_of(contact_ids)
+            fine = still_addressable(services.warehouse, emails) - doubtful_since(
+                services.warehouse, emails, wave.as_of
+            )
             return without_fresh_noes(services.ledger, services.warehouse, fine)
 
         return delivery.resume(
@@ -247,51 +251,3 @@ def _take_out_who_left(services: Services, campaign: Campaign, wave: Wave) -> No
         left = [(person.contact_id, "left_segment") for person in batch if person.contact_id not in members]
         if left:
             services.ledger.drop_recipients(wave.wave_id, left)
-
-
-def still_members(warehouse: Warehouse, segment: str, contact_ids: Set[str]) -> set[str]:
-    """Which of these contacts are in the segment by the last complete build."""
-    with warehouse.reader() as con:
-        rows = con.execute(
-            "select contact_id::varchar from lake.marts.segment_members "
-            "where segment = $segment and contact_id in (select unnest($asked::uuid[]))",
-            {"segment": segment, "asked": list(contact_ids)},
-        ).fetchall()
-    return {contact_id for (contact_id,) in rows}
-
-
-def last_signups(warehouse: Warehouse, emails: Mapping[str, str]) -> dict[str, datetime]:
-    """When each contact (id → address) said last, by the last complete build, that they want emails at that very address."""
-    with warehouse.reader() as con:
-        rows = con.execute(
-            "select email, max(occurred_at) from lake.intermediate.int_signups "
-            "where signup_action = 'subscribe' and email in (select unnest($asked::varchar[])) group by email",
-            {"asked": list(emails.values())},
-        ).fetchall()
-    at = dict(rows)
-    return {contact_id: at[email] for contact_id, email in emails.items() if email in at}
-
-
-def still_addressable(warehouse: Warehouse, emails: Mapping[str, str]) -> set[str]:
-    """Which contacts (id → address about to be written to) may be written to there, by what is known at this moment.
-
-    That is who was addressable at that very address in the last complete build, less who unsubscribed in a file that was
-    ingested since, or in an event that is dated after it.
-    """
-    build = warehouse.last_build()
-    if build is None:
-        return set()
-    with warehouse.reader(at=build.snapshot_id) as con:
-        rows = con.execute(
-            "select contact_id::varchar, email from lake.marts.contacts "
-            "where is_addressable and contact_id in (select unnest($asked::uuid[]))",
-            {"asked": list(emails)},
-        ).fetchall()
-    with warehouse.latest() as con:
-        gone = con.execute(
-            "select distinct email from lake.raw.signups "
-            "where \"action\" = 'unsubscribe' and (batch_id > ? or occurred_at > ?)",
-            [build.batch_id, build.as_of],
-        ).fetchall()
-    refused = {email for (email,) in gone}
-    return {contact_id for contact_id, email in rows if email == emails[contact_id] and email not in refused}

@@ -23,7 +23,6 @@ from orchestration.components.delivery_audience import (
     ask_consent_again,
     delivering,
     free_everybody,
-    make_members,
     match_segment,
     recorded,
     write_fields,
@@ -38,6 +37,7 @@ from orchestration.components.delivery_campaign import (
     status_after_any_send,
     wait_until_sent,
 )
+from orchestration.components.delivery_members import make_members
 from orchestration.components.delivery_report import compare_person_by_person, name_missing
 from orchestration.core.campaign import Campaign, Content, expected_send
 from orchestration.core.errors import (
@@ -70,7 +70,7 @@ def draft(
 ) -> Wave:
     """planned → drafted: everything Mailchimp needs is there, and its hash is in the ledger.
 
-    `signed_up` answers, for a set of contact ids, when each signed up last at the address the wave has for them. A wave
+    `signed_up` answers, for a set of contact ids, how each signed up at the address the wave has for them. A wave
     that loses all its recipients on the way is cancelled. One that somebody else took further meanwhile is left as it is.
     """
     waits = waits or Waits.of(settings)
@@ -88,7 +88,7 @@ def draft(
         gateway.ensure_list()
         with recorded(ledger, wave_id, "ensure_merge_fields"):
             gateway.ensure_merge_fields()
-        people = make_members(ledger, gateway, wave_id, signed_up)
+        people = make_members(settings, ledger, gateway, wave_id, signed_up)
         if not people:
             return cancel(settings, ledger, gateway, wave_id, who, why="nobody was left to write to", waits=waits)
         with recorded(ledger, wave_id, "ensure_segment") as outcome:
@@ -168,7 +168,7 @@ def _send_once(
         free_everybody(ledger, wave.wave_id, "draft_deleted")
         return "its draft was deleted in Mailchimp before it was sent; nothing was sent, and its people are due again"
     if status == "save":
-        written = write_fields(ledger, gateway, wave.wave_id)
+        written = write_fields(settings, ledger, gateway, wave.wave_id)
         people = ask_consent_again(ledger, gateway, wave.wave_id, still_addressable, written)
         if not people:
             delete_drafts(ledger, gateway, wave.wave_id, waits)

@@ -1,29 +1,30 @@
-"""The part of delivery that is about people: members, consent, their fields, the wave's segment."""
+"""The part of delivery that is about people: consent, their fields, the wave's segment."""
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from orchestration.core.audience import drop_reason
+from orchestration.core.content import CONTENT_FIELDS, PREFERENCES
 from orchestration.core.errors import LedgerError, MailchimpRefused, MailchimpUnknown, NotReadyToSend, WarehouseBusy
+from orchestration.core.preference_link import preference_token
+from orchestration.core.signup import Signup
 from orchestration.core.wave import Recipient
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.lock import exclusive
 from orchestration.resources.mailchimp import Gateway
-from orchestration.resources.mailchimp_audience import BATCH, FIELDS, Member, address_hash
+from orchestration.resources.mailchimp_audience import FIELDS, Member, address_hash
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 StillAddressable = Callable[[set[str]], Iterable[str]]
-SignedUp = Callable[[set[str]], Mapping[str, datetime]]
-_LEFT = ("unsubscribed", "cleaned")
+SignedUp = Callable[[set[str]], Mapping[str, Signup]]
 MAX_MERGE_BYTES = 255  # Mailchimp cuts the text of a merge field there
 _ASK_AT_ONCE = 10_000
 
@@ -100,83 +101,26 @@ def recipients_by_hash(ledger: Ledger, wave_id: str) -> dict[str, Recipient]:
     return people
 
 
-def make_members(ledger: Ledger, gateway: Gateway, wave_id: str, signed_up: SignedUp) -> dict[str, Recipient]:
-    """Every recipient is a subscribed member of the audience; who can't be is excluded. The recipients who are left.
-
-    Only addresses Mailchimp does not know at all are created. Who had left and has signed up since is asked to confirm.
-    """
-    people = recipients_by_hash(ledger, wave_id)
-    known = gateway.members_of([_email(person) for person in people.values()])
-    new = [one for one in people if one not in known]
-    refused: set[str] = set()
-    for start in range(0, len(new), BATCH):
-        batch = [people[one] for one in new[start : start + BATCH]]
-        with recorded(ledger, wave_id, "add_new_members", people=len(batch)) as outcome:
-            added = gateway.add_new_members([(_email(person), {"FNAME": _first_name(person)}) for person in batch])
-            outcome.update(created=len(added.created), existing=len(added.existing), refused=len(added.refused))
-        log.info("Wave %s: %d of %d new members", wave_id, start + len(batch), len(new))
-        refused |= added.refused.keys()
-        known.update(dict.fromkeys(added.created, Member("subscribed", {})))
-        # Somebody became a member since the look-up, who knows with which status.
-        known.update(gateway.members_of([_email(people[one]) for one in added.existing if one in people]))
-    drops = {one: "mailchimp_refused" for one in refused}
-    for one in people.keys() - refused:
-        status = known[one].status if one in known else None
-        if status != "subscribed":
-            drops[one] = drop_reason(status)
-    left = {one: people[one] for one in drops if one in known and known[one].status in _LEFT}
-    drops.update(dict.fromkeys(_ask_to_confirm(ledger, gateway, wave_id, left, known, signed_up), "mailchimp_pending"))
-    return _drop(ledger, wave_id, people, drops)
-
-
-def _ask_to_confirm(
-    ledger: Ledger,
-    gateway: Gateway,
-    wave_id: str,
-    left: Mapping[str, Recipient],
-    known: Mapping[str, Member],
-    signed_up: SignedUp,
-) -> set[str]:
-    """Who had left Mailchimp's audience and has signed up since is asked by Mailchimp whether they mean it (DESIGN 7).
-
-    Those asked. It happens once for a signup: asked, they are pending, and changed later than it. Where it is not known when
-    they left or signed up, nobody is asked.
-    """
-    signups = signed_up({person.contact_id for person in left.values()}) if left else {}
-    asked = set()
-    for one, person in left.items():
-        signed_up_at, left_by = signups.get(person.contact_id), known[one].changed_at
-        if signed_up_at is None or left_by is None or signed_up_at <= left_by:
-            continue
-        try:
-            with recorded(ledger, wave_id, "ask_to_confirm", contact_id=person.contact_id):
-                gateway.ask_to_confirm(_email(person))
-        except MailchimpRefused as error:
-            log.info("Contact %s: %s", person.contact_id, error)
-        else:
-            asked.add(one)
-    return asked
-
-
-def write_fields(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Member]:
+def write_fields(settings: Settings, ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Member]:
     """Every recipient's member has the fields of this wave. The members, as read after the last of it was written.
 
     Whose fields Mailchimp refuses is excluded. Raises NotReadyToSend when it silently keeps others' card codes.
     """
     people = recipients_by_hash(ledger, wave_id)
-    members = gateway.members_of([_email(person) for person in people.values()])
+    wanted = {one: wanted_fields(settings, person) for one, person in people.items()}
+    members = gateway.members_of([email_of(person) for person in people.values()])
     for _ in range(3):
-        wrong = [one for one in people if one in members and _differs(people[one], members[one])]
+        wrong = [one for one in people if one in members and _differs(wanted[one], members[one])]
         if not wrong:
             return members
         with recorded(ledger, wave_id, "set_fields", people=len(wrong)):
-            asked = [people[one] for one in wrong]
+            asked = [(people[one], wanted[one]) for one in wrong]
             taken = list(gateway.in_parallel("writing fields", partial(_set_fields, gateway), asked))
         refused = {one: "mailchimp_refused" for one, fine in zip(wrong, taken, strict=True) if not fine}
-        people = _drop(ledger, wave_id, people, refused)
-        members = gateway.members_of([_email(person) for person in people.values()])
+        people = drop(ledger, wave_id, people, refused)
+        members = gateway.members_of([email_of(person) for person in people.values()])
     wrong = [
-        one for one in wrong if one in people and one in members and _differs(people[one], members[one], FIELDS[1:])
+        one for one in wrong if one in people and one in members and _differs(wanted[one], members[one], CONTENT_FIELDS)
     ]
     if wrong:
         named = ", ".join(people[one].contact_id for one in wrong[:5])
@@ -186,10 +130,11 @@ def write_fields(ledger: Ledger, gateway: Gateway, wave_id: str) -> dict[str, Me
     return members
 
 
-def _set_fields(gateway: Gateway, person: Recipient) -> bool:
+def _set_fields(gateway: Gateway, one: tuple[Recipient, dict[str, str]]) -> bool:
     """False when Mailchimp refuses this very person; a member who is gone shows when they are read again."""
+    person, fields = one
     try:
-        gateway.set_fields(_email(person), wanted_fields(person))
+        gateway.set_fields(email_of(person), fields)
     except MailchimpRefused as error:
         if error.status not in (400, 404):
             raise
@@ -198,9 +143,15 @@ def _set_fields(gateway: Gateway, person: Recipient) -> bool:
     return True
 
 
-def wanted_fields(person: Recipient) -> dict[str, str]:
-    """All of FIELDS, the empty ones too: what an earlier wave left there must go."""
-    return {"FNAME": _first_name(person), **{tag: person.slots.get(tag) or "" for tag in FIELDS[1:]}}
+def wanted_fields(settings: Settings, person: Recipient) -> dict[str, str]:
+    """All of FIELDS, the empty ones too: what an earlier wave left there, or was written under another key, must go."""
+    return own_fields(settings, person) | {tag: person.slots.get(tag) or "" for tag in CONTENT_FIELDS}
+
+
+def own_fields(settings: Settings, person: Recipient) -> dict[str, str]:
+    """Those that are the same in every wave."""
+    key = settings.preferences_key if settings.preference_page else None
+    return {"FNAME": _first_name(person), PREFERENCES: preference_token(email_of(person), key) if key else ""}
 
 
 def _first_name(person: Recipient) -> str:
@@ -208,9 +159,8 @@ def _first_name(person: Recipient) -> str:
     return (person.first_name or "").replace("*|", "").replace("|*", "")
 
 
-def _differs(person: Recipient, member: Member, tags: Sequence[str] = FIELDS) -> bool:
+def _differs(wanted: Mapping[str, str], member: Member, tags: Sequence[str] = FIELDS) -> bool:
     """Of a subscribed member, whether one of the fields is not as wanted."""
-    wanted = wanted_fields(person)
     return member.status == "subscribed" and any(
         _kept(wanted[tag]) != _kept(member.fields.get(tag, "")) for tag in tags
     )
@@ -240,7 +190,7 @@ def ask_consent_again(
         for one in some:
             if people[one].contact_id not in fine:
                 drops[one] = "no_longer_addressable"
-    return _drop(ledger, wave_id, people, drops)
+    return drop(ledger, wave_id, people, drops)
 
 
 def match_segment(
@@ -249,7 +199,7 @@ def match_segment(
     """The wave's segment in Mailchimp holds exactly these people. Raises NotReadyToSend when it can't be brought to."""
     inside = gateway.segment_members(segment_id)
     for _ in range(3):
-        add = [_email(person) for one, person in people.items() if one not in inside]
+        add = [email_of(person) for one, person in people.items() if one not in inside]
         remove = [address for one, address in inside.items() if one not in people]
         if not add and not remove:
             return
@@ -262,7 +212,7 @@ def match_segment(
     )
 
 
-def _drop(ledger: Ledger, wave_id: str, people: dict[str, Recipient], drops: dict[str, str]) -> dict[str, Recipient]:
+def drop(ledger: Ledger, wave_id: str, people: dict[str, Recipient], drops: dict[str, str]) -> dict[str, Recipient]:
     if drops:
         log.info("Wave %s: %d of %d recipients are taken out.", wave_id, len(drops), len(people))
         ledger.drop_recipients(wave_id, [(people[one].contact_id, reason) for one, reason in drops.items()])
@@ -275,7 +225,7 @@ def free_everybody(ledger: Ledger, wave_id: str, reason: str) -> None:
         ledger.drop_recipients(wave_id, [(person.contact_id, reason) for person in batch])
 
 
-def _email(person: Recipient) -> str:
+def email_of(person: Recipient) -> str:
     if person.email is None:
         raise NotReadyToSend(f"Contact {person.contact_id} has no address.")
     return person.email

@@ -5,6 +5,7 @@ wave can hold only so many different cards; choosing them is one query (componen
 
     ART1 … ART3     the article in each slot          WHY1 … WHY3    why it is there: one of WHYS
     PROD1 … PROD3   the product in each slot          OFFER          the reader's own code of the offer
+    PREFS           the token of the reader's own link to the preference page (core.preference_link)
 """
 
 import hashlib
@@ -17,6 +18,8 @@ SLOTS = 3
 ARTICLE, WHY, PRODUCT, OFFER = "ART", "WHY", "PROD", "OFFER"
 # Merge fields beside the first name. Mailchimp allows a tag 10 characters, and an audience 30 fields.
 CONTENT_FIELDS = (*(f"{kind}{slot}" for kind in (ARTICLE, WHY, PRODUCT) for slot in range(1, SLOTS + 1)), OFFER)
+# Of the reader and not of the wave: it is made of their address when it is written, and no draft's hash covers it.
+PREFERENCES = "PREFS"
 
 # A reason of marts.recommended_articles → the word that stands for it in a member's field and in brand.yaml. The words say how
 # an article was found, never what it is about. A reason that is not here is `related`.

@@ -78,6 +78,8 @@ class Source:
 ORDER_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 SIGNUP_ACTIONS = ("subscribe", "unsubscribe", "update_preferences")
 CONSENT_BASES = ("consent", "soft_opt_in")
+# How the id of an event begins that a browser told, without a key; the collector sees to it that no browser's begins otherwise.
+BROWSERS_OWN = "web-"
 
 ORDER_LINE = (
     Field("line_id", "id"),

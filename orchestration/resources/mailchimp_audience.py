@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from orchestration.core.content import CONTENT_FIELDS
+from orchestration.core.content import CONTENT_FIELDS, PREFERENCES
 from orchestration.core.errors import MailchimpRefused, MailchimpUnknown, SettingsError
 from orchestration.resources.mailchimp_calls import PAGE, Calls, Pauses, moment_of, without_addresses
 from orchestration.settings import Settings
@@ -20,10 +20,10 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 SANDBOX_LIST = "sandbox0001"
-FIELDS = ("FNAME", *CONTENT_FIELDS)
+FIELDS = ("FNAME", *CONTENT_FIELDS, PREFERENCES)
 BATCH = 500
 CONFIRM_SINGLY = 1000
-_OF_A_MEMBER = ("status", "merge_fields", "last_changed")
+_OF_A_MEMBER = ("status", "merge_fields", "last_changed", "timestamp_opt")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -31,11 +31,13 @@ R = TypeVar("R")
 @dataclass(frozen=True, slots=True)
 class Member:
     """What Mailchimp says of an address: its status, those of our merge fields (FIELDS) that are not empty, and when
-    anything about it changed last; so of somebody who left, a moment not before they did."""
+    anything about it changed last; so of somebody who left, a moment not before they did. `opted_in_at` is when they
+    confirmed last, or were added as subscribed."""
 
     status: str
     fields: dict[str, str]
     changed_at: datetime | None = None
+    opted_in_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -156,17 +158,19 @@ class AudienceGateway:
 
         return dict(filter(None, self._call.in_parallel("looking members up", look, list(wanted))))
 
-    def add_new_members(self, people: Sequence[tuple[str, dict[str, str]]]) -> Added:
+    def add_new_members(self, people: Sequence[tuple[str, dict[str, str]]], *, ask: bool = False) -> Added:
         """Create members as subscribed, from (address, merge fields). Only for addresses Mailchimp does not know.
 
-        Whoever is there already is left as they are and comes back under `existing`.
+        With `ask` they are pending until they say yes to Mailchimp, which asks them. Whoever is there already is left as they
+        are and comes back under `existing`.
         """
+        status = "pending" if ask else "subscribed"
         added = Added(set(), set(), {})
         for start in range(0, len(people), BATCH):
             batch = people[start : start + BATCH]
             body = {
                 "members": [
-                    {"email_address": address, "status": "subscribed", "email_type": "html", "merge_fields": fields}
+                    {"email_address": address, "status": status, "email_type": "html", "merge_fields": fields}
                     for address, fields in batch
                 ],
                 "update_existing": False,
@@ -199,8 +203,8 @@ class AudienceGateway:
         )
 
     def ask_to_confirm(self, address: str) -> None:
-        """Have Mailchimp ask somebody who had left whether they want to be subscribed again: their status is pending until
-        they say so themselves. Only for members who are not subscribed."""
+        """Have Mailchimp ask a member whether they want to be subscribed: their status is pending until they say so
+        themselves."""
         self._call(
             "a confirmation",
             self._lists.update_list_member,
@@ -279,7 +283,7 @@ class AudienceGateway:
 def _member(row: dict[str, Any]) -> Member:
     fields = row.get("merge_fields") or {}
     values = {tag: str(fields[tag]) for tag in FIELDS if fields.get(tag)}
-    return Member(row["status"], values, moment_of(row.get("last_changed")))
+    return Member(row["status"], values, moment_of(row.get("last_changed")), moment_of(row.get("timestamp_opt")))
 
 
 def _sort_out(added: Added, error: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, templates_dir: Path = PROJECT_DIR / "email_templates") -> None:
         self._dir = templates_dir
+        self._preference_page = settings.preference_page
         self.brand = _read_brand(templates_dir / "brand.yaml") | {"shop_url": settings.shop_url}
         # Sandboxed: the campaign files, whose strings are templates too, are written by marketers.
         self._jinja = ImmutableSandboxedEnvironment(
@@ -100,6 +101,7 @@ class Renderer:
             "wave_id": wave_id,
             "as_of": as_of,
             "brand": self.brand,
+            "preference_page": self._preference_page,
             "articles": [[_article(card, campaign.name, wave_id) for card in cards] for cards in content.articles],
             "products": [[_product(card, campaign.name, wave_id) for card in cards] for cards in content.products],
             "dispatch_day": day and _day(day, weekday=True),

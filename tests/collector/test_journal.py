@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,35 @@ def test_a_full_disk_refuses_all_that_waited_and_leaves_no_half_line(tmp_path, m
 
     asyncio.run(go())
     assert _contents(tmp_path) == LINE % 1 + LINE % 3
+
+
+def test_a_file_that_cannot_be_renamed_is_tried_again_and_told_once(tmp_path, monkeypatch, caplog):
+    rename, tried = Path.rename, []
+
+    def rename_at_the_third_try(path, target):
+        tried.append(path)
+        if path == tried[0] and tried.count(path) < 3:
+            raise OSError(errno.EACCES, "Permission denied")
+        return rename(path, target)
+
+    async def go():
+        monkeypatch.setattr(Path, "rename", rename_at_the_third_try)
+        monkeypatch.setattr(journal_module, "RETRY_SECONDS", 0.1)
+        monkeypatch.setitem(journal_module.OPEN_SECONDS, "signups", 0.1)
+        await _left_open(tmp_path, LINE % 1)
+        journal = Journal(tmp_path)
+        await journal.start()  # the first try
+        assert (_names(tmp_path), journal.unlanded) == ([".collector"], 1)
+        await journal.put("signups", LINE % 2)  # what comes meanwhile is taken as ever
+        await asyncio.sleep(1)
+        assert (_names(tmp_path), journal.unlanded) == (["signups", "signups"], 0)
+        await journal.stop()
+
+    asyncio.run(go())
+    assert _contents(tmp_path) == LINE % 1 + LINE % 2
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    name, why = tried[0].name, "Permission denied"
+    assert caplog.messages[0] == f"{name} can't go to landing/signups, and is tried again and again: {why}"
 
 
 def test_the_sensor_sees_a_file_when_it_has_landed_and_not_before(tmp_path):

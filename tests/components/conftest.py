@@ -16,6 +16,7 @@ from orchestration.components.sending import switch
 from orchestration.components.services import Services
 from orchestration.core.campaign import Campaign, Rendered, Trigger
 from orchestration.core.identity import address_id
+from orchestration.core.signup import Signup
 from orchestration.core.wave import WaveDraft, new_wave_id
 from orchestration.resources.keys import contact_key
 from orchestration.resources.ledger import Ledger
@@ -71,7 +72,7 @@ class Shop:
         )
     )
     unwilling: set[str] = field(default_factory=set)
-    signups: dict[str, datetime] = field(default_factory=dict)
+    signups: dict[str, Signup] = field(default_factory=dict)
 
     def plan(self, *addresses):
         """Plan a wave to these addresses; the contact of each is found by `contact`."""
@@ -105,7 +106,7 @@ class Shop:
         return contact_ids - self.unwilling
 
     def signed_up(self, contact_ids):
-        """From `signups`, address → when."""
+        """From `signups`, address → Signup."""
         people = (
             one for wave in self.ledger.waves() for batch in self.ledger.recipients(wave.wave_id) for one in batch
         )
@@ -180,16 +181,16 @@ create table lake.marts.contacts (
 create table lake.marts.segment_members (contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table lake.marts.segment_history (contact_id uuid);
 create table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
-create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
 """
 
 
 class World:
     """A shop with a complete build, in which these people are new subscribers, and a sandbox."""
 
-    def __init__(self, shop):
+    def __init__(self, shop, **env):
         self.shop = shop
-        env = {"DATA_DIR": str(shop.settings.data_dir), "SANDBOX_PORT": str(shop.settings.sandbox_port)}
+        env |= {"DATA_DIR": str(shop.settings.data_dir), "SANDBOX_PORT": str(shop.settings.sandbox_port)}
         settings = Settings.from_env({**env, "AS_OF": AS_OF.isoformat(), "BACKLOG": "send", "QUIET_HOURS": "off"})
         self.services = Services(settings)
         self.services.__dict__["gateway"] = Gateway(settings, Pauses(0.01, 0.05, 4))

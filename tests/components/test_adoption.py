@@ -42,7 +42,8 @@ create or replace table lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create or replace table lake.marts.segment_history (contact_id uuid, segment varchar);
 create or replace table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
-create or replace table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+create or replace table lake.intermediate.int_signups (
+    email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
 create or replace table lake.intermediate.int_address_owners (
     address_id uuid, contact_id uuid, owned_from timestamptz, owned_until timestamptz);
 """

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from orchestration.components.campaign_run import still_members
 from orchestration.components.coupons import export_all
+from orchestration.components.freshest import still_members
 from orchestration.core.errors import MailchimpRefused, NotReadyToSend
 
 

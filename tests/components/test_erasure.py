@@ -23,6 +23,7 @@ from orchestration.components.catalogue import all_campaigns
 from orchestration.components.erasure import erase
 from orchestration.components.services import Services
 from orchestration.core.identity import address_id
+from orchestration.core.preference_link import preference_token
 from orchestration.defs.housekeeping.erase import erase_job
 from orchestration.resources import models
 from orchestration.resources.deliveries import land_deliveries
@@ -36,6 +37,8 @@ from orchestration.settings import Settings
 AS_OF = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ZOE, ZOE_NEW = "zoe.quill@mail.test", "z.quill@new-home.test"
 ADDRESSES = (ZOE, ZOE_NEW)
+KEY = "a key of links"
+TOKENS = tuple(preference_token(address, KEY).lower() for address in ADDRESSES)
 SUMS = "select count(*), sum(total), sum(subtotal), sum(goods_paid), sum(tax) from marts.orders"
 PUBLIC = ("contacts", "orders", "segment_members", "segment_history", "recommended_articles", "campaign_deliveries")
 
@@ -197,7 +200,7 @@ def world(tmp_path_factory) -> World:
     data_dir = tmp_path_factory.mktemp("erasure")
     with running(data_dir / "sandbox.sqlite") as url, pytest.MonkeyPatch.context() as patch:
         env = {"DATA_DIR": str(data_dir), "SANDBOX_PORT": url.rpartition(":")[2], "AS_OF": AS_OF.isoformat()}
-        env |= {"BACKLOG": "send", "QUIET_HOURS": "off"}
+        env |= {"BACKLOG": "send", "QUIET_HOURS": "off", "PREFERENCES_KEY": KEY}
         for name, value in env.items():
             patch.setenv(name, value)
         world = World(Services(Settings.from_env(env)))
@@ -208,6 +211,7 @@ def world(tmp_path_factory) -> World:
         _say_it_elsewhere(world)
         Rejects(world.services.settings, world.services.warehouse).hand_out("signups", "")
         world.before = holding(data_dir, ADDRESSES)
+        world.told["links before"] = holding(data_dir, TOKENS)
         world.told["sums before"], world.told["marts before"] = world.rows(SUMS), world.marts()
         world.told["zoe before"] = world.rows(
             "select (select count(*) from marts.segment_members where contact_id = $1::uuid), "
@@ -218,7 +222,7 @@ def world(tmp_path_factory) -> World:
         with dg.DagsterInstance.from_config(str(world.services.settings.dagster_home)) as instance:
             settings = {"ops": {"erase_contact": {"config": {"contact": " Zoe.QUILL@mail.test"}}}}
             assert erase_job.execute_in_process(instance=instance, run_config=settings).success
-        world.after = holding(data_dir, ADDRESSES)
+        world.after = holding(data_dir, (*ADDRESSES, *TOKENS))
         world.told["sums after"], world.told["marts after"] = world.rows(SUMS), world.marts()
         yield world
 
@@ -274,7 +278,11 @@ def test_before_the_erasure_each_kind_of_file_says_the_address(world, kind):
     assert [path for path in world.before if path.startswith(KINDS[kind])]
 
 
-def test_after_it_no_file_does(world):
+def test_her_link_to_the_preference_page_was_in_mailchimp_only(world):
+    assert {path.removesuffix("-wal") for path in world.told["links before"]} == {"sandbox.sqlite"}
+
+
+def test_after_it_no_file_says_her_address_or_has_her_link(world):
     assert world.after == set()
 
 

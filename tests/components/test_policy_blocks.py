@@ -147,7 +147,8 @@ def world(shop, monkeypatch):
             create table lake.intermediate.int_consents as
                 select contact_id, timestamptz '2026-11-22' as last_answered_at from lake.marts.contacts;
             create table lake.intermediate.int_signups as
-                select email, timestamptz '2026-11-22' as occurred_at, 'subscribe' as signup_action from lake.marts.contacts;
+                select email, timestamptz '2026-11-22' as occurred_at, 'subscribe' as signup_action, 'e1' as event_id
+                from lake.marts.contacts;
             """
         )
         services.warehouse.record_build(con, build_id="b1", build_no=1, as_of=services.settings.now())

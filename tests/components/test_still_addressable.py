@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.components.campaign_run import last_signups, still_addressable
+from orchestration.components.freshest import doubtful_since, last_signups, still_addressable
+from orchestration.core.signup import Signup
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -58,21 +59,45 @@ def test_an_unsubscribe_that_the_build_has_seen_is_the_models_to_judge(warehouse
     assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == {str(ADA)}
 
 
-def test_the_last_signup_is_that_of_the_very_address(warehouse):
+def signups(warehouse, said):
+    """What was said: (address, days before the build, action, event id)."""
     with warehouse.writer() as con:
         con.execute(
-            "create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar)"
+            "create table lake.intermediate.int_signups ("
+            "email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar)"
         )
-        said = [
-            ("ada@mail.test", 3, "subscribe"),
-            ("ada@mail.test", 2, "subscribe"),
-            ("ada@mail.test", 1, "unsubscribe"),
-        ]
-        said += [("old@mail.test", 0, "subscribe"), ("ben@mail.test", 1, "update_preferences")]
         con.executemany(
-            "insert into lake.intermediate.int_signups values (?, ?, ?)",
-            [(email, AS_OF - timedelta(days=days), what) for email, days, what in said],
+            "insert into lake.intermediate.int_signups values (?, ?, ?, ?)",
+            [(email, AS_OF - timedelta(days=days), what, event_id) for email, days, what, event_id in said],
         )
         warehouse.record_build(con, build_id="b2", build_no=2, as_of=AS_OF)
+
+
+def test_the_last_signup_is_that_of_the_very_address(warehouse):
+    said = [("ada@mail.test", 3, "subscribe"), ("ada@mail.test", 2, "subscribe"), ("ada@mail.test", 1, "unsubscribe")]
+    said += [("old@mail.test", 0, "subscribe"), ("ben@mail.test", 1, "update_preferences")]
+    signups(warehouse, [(*one, "e") for one in said])
     asked = {str(ADA): "ada@mail.test", str(BEN): "ben@mail.test"}
-    assert last_signups(warehouse, asked) == {str(ADA): AS_OF - timedelta(days=2)}
+    assert last_signups(warehouse, asked) == {str(ADA): Signup(AS_OF - timedelta(days=2))}
+
+
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ([(3, "subscribe", "web-1"), (2, "subscribe", "web-2")], None),
+        ([(3, "unsubscribe", "p"), (2, "subscribe", "web-1"), (1, "subscribe", "web-2")], 2),
+        ([(3, "unsubscribe", "p"), (2, "subscribe", "web-1"), (1, "subscribe", "till-2")], None),
+        ([(3, "unsubscribe", "p"), (2, "subscribe", "till-1"), (1, "subscribe", "web-2")], None),
+        ([(4, "subscribe", "till-1"), (3, "unsubscribe", "p"), (1, "subscribe", "web-2")], 1),
+        ([(3, "subscribe", "web-1"), (3, "unsubscribe", "p")], None),
+    ],
+    ids=["no no", "browsers only", "then a server", "first a server", "a server before the no", "at one instant"],
+)
+def test_what_browsers_alone_say_after_a_no_is_unconfirmed_from_the_first_of_them_on(warehouse, said, since):
+    signups(warehouse, [("ada@mail.test", *one) for one in said])
+    emails = {str(ADA): "ada@mail.test"}
+    expected = since and AS_OF - timedelta(days=since)
+    assert last_signups(warehouse, emails)[str(ADA)].unconfirmed_since == expected
+    planned_before, planned_after = AS_OF - timedelta(days=3), AS_OF
+    assert doubtful_since(warehouse, emails, planned_before) == ({str(ADA)} if since else set())
+    assert doubtful_since(warehouse, emails, planned_after) == set()

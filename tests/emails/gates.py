@@ -112,15 +112,20 @@ def size(mail: Mail) -> list[str]:
 
 
 def links(mail: Mail, *, shop: str, unsubscribe: str, preferences: str) -> list[str]:
-    """Every link is absolute, https and one of ours; there is one to unsubscribe in each part, and none is in one part only."""
+    """Every link is absolute, https and one of ours or the reader's own to the preference page, which is in each part.
+
+    There is one to unsubscribe in each part, and none is in one part only.
+    """
     html, text = _links(mail.html), re.findall(r"https?://\S+", mail.text)
     found = []
     for link in [*html, *text]:
         parts = urlsplit(link)
-        if link in (unsubscribe, preferences):
+        if link == unsubscribe:
             continue
         if parts.scheme != "https" or not parts.netloc:
             found.append(f"{link!r} is not absolute and https")
+        elif link == preferences:
+            continue
         elif parts.netloc != urlsplit(shop).netloc:
             found.append(f"{link!r} leads to nobody we know")
         elif link != shop and "utm_campaign=" not in parts.query:
@@ -128,6 +133,8 @@ def links(mail: Mail, *, shop: str, unsubscribe: str, preferences: str) -> list[
     for part, its in (("HTML", html), ("text", text)):
         if its.count(unsubscribe) != 1:
             found.append(f"the {part} part has {its.count(unsubscribe)} links to unsubscribe, not one")
+        if its.count(preferences) != 1:
+            found.append(f"the {part} part has {its.count(preferences)} links to the reader's preferences, not one")
     return [
         *found,
         *(f"{link!r} is not in the text part" for link in html if urlsplit(link).path != "/" and link not in text),

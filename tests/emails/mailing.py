@@ -18,6 +18,7 @@ from orchestration.components.campaign_run import CampaignRun, run_campaign
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.services import Services
 from orchestration.core.campaign import Content, expected_send
+from orchestration.core.preference_link import preference_token
 from orchestration.demo.catalogue import articles, products
 from orchestration.sandbox.server import running
 from orchestration.settings import Settings
@@ -33,6 +34,7 @@ SHOWN = (
 )
 AS_OF = datetime(2026, 11, 25, 10, tzinfo=UTC)  # a Wednesday morning: same-day dispatch holds
 CROWD = 1000
+PREFERENCES = {"COLLECTOR_URL": "https://events.larkspur-skin.test", "PREFERENCES_KEY": "the key of these emails"}
 # Its title names what may not be advertised, or its text does: no article for an email to the public.
 BARRED = ("botox", "mesotherapy", "melasma")
 TABLES = """
@@ -44,7 +46,7 @@ create table lake.marts.segment_history (contact_id uuid);
 create table lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar, reason varchar);
 create table lake.marts.orders (contact_id uuid, skus varchar[], is_void boolean);
 create table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
-create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
 create table lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
 create table lake.intermediate.int_bought_together (sku varchar, related_sku varchar, score double);
 create table lake.staging.stg_products (
@@ -83,9 +85,13 @@ class Mailing:
         return Mail(name, entry["subject"], _get(entry["html_url"]), _get(entry["text_url"]))
 
     def links_of(self, name: str) -> dict[str, str]:
-        """Where Mailchimp's own links lead: the sandbox's pages."""
-        root = self.entries[self.readers[name].email]["html_url"]
-        return {"unsubscribe": f"{root}/unsubscribe", "preferences": f"{root}/preferences"}
+        """The reader's own links: to leave, the sandbox's page; to the preferences, ours."""
+        email = self.readers[name].email
+        token = preference_token(email, PREFERENCES["PREFERENCES_KEY"])
+        return {
+            "unsubscribe": f"{self.entries[email]['html_url']}/unsubscribe",
+            "preferences": f"{PREFERENCES['COLLECTOR_URL']}/preferences/{token}",
+        }
 
     def of_the_crowd(self, *, articles_shown: int, has_name: bool) -> Reader:
         """The first of the crowd like that."""
@@ -140,7 +146,7 @@ def mailed(data_dir: Path, crowd: int = CROWD) -> Iterator[Mailing]:
     """Everybody's email is sent, and the sandbox that shows them stands as long as the block lasts."""
     with running(data_dir / "sandbox.sqlite", now=lambda: AS_OF) as url:
         env = {"DATA_DIR": str(data_dir), "SANDBOX_PORT": url.rpartition(":")[2], "AS_OF": AS_OF.isoformat()}
-        services = Services(Settings.from_env({**env, "BACKLOG": "send", "QUIET_HOURS": "off"}))
+        services = Services(Settings.from_env({**env, **PREFERENCES, "BACKLOG": "send", "QUIET_HOURS": "off"}))
         people = _readers(crowd)
         _write_tables(services, people)
         runs = {one.name: run_campaign(services, one, "send", who="gates") for one in all_campaigns()}

@@ -88,5 +88,12 @@ def test_links_that_are_wrong_and_an_unsubscribe_that_is_missing_are_found(bad):
     assert "'/blog' is not in the text part" in found
 
 
+def test_a_link_to_the_preferences_of_another_reader_is_found(mailing, mails):
+    theirs = {**mailing.links_of("new-with-name"), "preferences": mailing.links_of("new-without-name")["preferences"]}
+    found = " ".join(gates.links(mails["new-with-name"], shop=SHOP, **theirs))
+    assert f"{mailing.links_of('new-with-name')['preferences']!r} leads to nobody we know" in found
+    assert "the HTML part has 0 links to the reader's preferences" in found
+
+
 def test_a_merge_tag_that_nobody_carries_out_is_found(bad):
     assert gates.left_over(bad) == ["*|NOBODY|* was not carried out"]

@@ -68,7 +68,8 @@ create table if not exists lake.marts.segment_members (
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
 create table if not exists lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar);
 create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
-create table if not exists lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar);
+create table if not exists lake.intermediate.int_signups (
+    email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
 create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
 """
 
@@ -250,7 +251,7 @@ class AnyOrder(RuleBasedStateMachine):
         rows = {
             "marts.contacts": [[ids[a], a, "Ada", yes[a], "consent", False, yes[a], False] for a in answers],
             "intermediate.int_consents": [[ids[a], given[-1][0]] for a, given in answers.items()],
-            "intermediate.int_signups": [[a, at, action] for a, given in answers.items() for at, action in given],
+            "intermediate.int_signups": [[a, at, action, "s"] for a, given in answers.items() for at, action in given],
             "marts.segment_members": [[ids[a], "new_subscribers", "signed up", START] for a in answers],
         }
         with self.services.warehouse.writer() as con:

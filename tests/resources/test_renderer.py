@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.campaign import Campaign, Card, Content, PlannedOffer, ProductCard, Rendered
-from orchestration.core.content import CONTENT_FIELDS
 from orchestration.core.errors import RenderError
+from orchestration.resources.mailchimp_audience import FIELDS
 from orchestration.resources.renderer import Renderer, tracked
 from orchestration.sandbox import merge_tags
 from orchestration.settings import PROJECT_DIR, Settings
@@ -119,6 +119,19 @@ def test_every_email_says_who_sends_it_why_and_how_to_stop_it(renderer, template
         assert "Larkspur Skin Ltd" in part
         assert "company number" in part
         assert "Registered office" in part
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_where_there_is_a_preference_page_of_ours_the_footer_links_each_readers_own(template):
+    env = {"PREFERENCES_KEY": "k", "COLLECTOR_URL": "https://events.shop.test"}
+    email = render(Renderer(Settings.from_env(env)), make_campaign(template))
+    ours, mailchimps = "https://events.shop.test/preferences/their-token", "https://mailchimp.test/profile"
+    for token, link, other in (("their-token", ours, mailchimps), ("", mailchimps, ours)):
+        fields = {"PREFS": token, "UPDATE_PROFILE": mailchimps, "UNSUB": "https://mailchimp.test/unsub"}
+        html, text = as_read(email.html, fields), as_read(email.text, fields)
+        assert Page(html).links.count(link) == 1
+        assert other not in html
+        assert f"\nChange what we send you: {link}\nUnsubscribe: https://mailchimp.test/unsub\n" in text
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -414,7 +427,7 @@ def test_the_readme_lists_the_partials_and_fields_there_are_and_no_other():
     folder = PROJECT_DIR / "email_templates" / "partials"
     assert readme_rows("Partials") == {path.name.partition(".")[0] for path in folder.iterdir()}
     named = set(re.findall(r"\*\|([A-Z]+\d?)\|\*", README.partition("## Merge tags")[2].partition("## A new")[0]))
-    assert {field for field in CONTENT_FIELDS if not field.endswith("2")} <= named
+    assert {field for field in FIELDS if not field.endswith("2")} <= named
 
 
 def test_the_new_email_of_the_readme_is_one_that_renders(tmp_path):
