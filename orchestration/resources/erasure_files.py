@@ -11,8 +11,8 @@ from pathlib import Path
 
 from orchestration.core.erasure import Person, Traces, is_about
 from orchestration.core.mending import original_of
+from orchestration.files import write_privately
 from orchestration.resources.erasure_sqlite import is_sqlite
-from orchestration.resources.forgotten import write_privately
 from orchestration.settings import Settings
 
 BLOCK = 1 << 20
