@@ -49,11 +49,14 @@ def sync_folders(folders: Iterable[Path]) -> None:
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; whoever looks sees the old text or the new, also after a power cut."""
+    """Write a file that only its owner reads; whoever looks sees the old text or the new, also after a power cut.
+
+    Bytes that are no UTF-8 are written as they were read with `surrogateescape`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
