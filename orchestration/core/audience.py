@@ -54,9 +54,13 @@ class Manners:
 MANNERS = Manners()
 
 DEFERRAL_REASONS = {
-    "capped": "too soon or too often: at least 16 h apart, at most 3 in 7 days and 8 in 30, one campaign at a time",
-    "quiet_hours": "between 21:00 and 07:00 in London (usual manners)",
+    "capped": f"too soon or too often: at least {MANNERS.gap_hours} h apart, at most {MANNERS.most_in_7_days} in 7 days and "
+    f"{MANNERS.most_in_30_days} in 30, one campaign at a time",
+    "quiet_hours": "in the quiet hours of the night (QUIET_HOURS, London time; usual manners)",
 }
+
+# Each reason, as a person is told it.
+MEANINGS = EXCLUSION_REASONS | DROP_REASONS | DEFERRAL_REASONS
 
 
 def is_quiet(moment: datetime, hours: tuple[int, int] | None) -> bool:
