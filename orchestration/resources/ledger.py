@@ -26,10 +26,10 @@ from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
 from orchestration.resources.ledger_adoption import recount
 from orchestration.resources.ledger_export import deliveries_table
+from orchestration.resources.ledger_file import PATIENCE
 from orchestration.resources.ledger_planning import CHUNK, Planning, fetch_many, new_change
 from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
 from orchestration.resources.ledger_schema import (
-    PATIENCE,
     changes,
     identity,
     intents,

@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from orchestration.core.wave import MOVES
-from orchestration.resources.ledger_schema import ERASED, LedgerFile, intents, recipients, waves
+from orchestration.resources.ledger_file import LedgerFile
+from orchestration.resources.ledger_schema import ERASED, intents, recipients, waves
 from orchestration.settings import Settings
 
 # An approval covers who reads what, so a draft's cards stay until its wave is over.

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.core.errors import AlreadyClaimed, IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import WaveDraft, new_wave_id
-from orchestration.resources import ledger_schema
+from orchestration.resources import ledger_file
 from orchestration.resources.ledger import Ledger
 from orchestration.settings import Settings
 
@@ -124,7 +124,7 @@ def test_whoever_plans_at_the_same_moment_waits_and_then_finds_the_claims(ledger
 def test_whoever_plans_while_another_does_waits_longer_than_sqlite_would_and_says_so(
     ledger, tmp_path, caplog, monkeypatch
 ):
-    monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.05)
+    monkeypatch.setattr(ledger_file, "PROGRESS_EVERY", 0.05)
     caplog.set_level("INFO")
     with ThreadPoolExecutor(1) as pool:
         with ledger.planning("welcome"):
