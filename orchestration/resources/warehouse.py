@@ -1,8 +1,8 @@
 """The warehouse: DuckLake through DuckDB (DESIGN 4).
 
-Tables are Parquet files under `$DATA_DIR/lake`, the catalogue is `$DATA_DIR/catalog.sqlite`. Nothing but the connections made
-here (and dbt's, which use the same statements) opens the catalogue: a second SQLite library in the process, Python's own
-included, would drop the locks of the first.
+Tables are Parquet files under `$DATA_DIR/lake`, the catalogue is `$DATA_DIR/catalog.sqlite`. In one process
+nothing but the connections made here (and dbt's, which use the same statements) may open the catalogue: a second SQLite library,
+Python's own included, would drop the locks of the first.
 
     writer()  one at a time, guarded by $DATA_DIR/warehouse.lock
     reader()  as of the last complete, tested build
