@@ -18,8 +18,8 @@ EXCLUSION_REASONS = {
     "suppressed": "bounced, complained or erased: not written to again (UK GDPR art. 17 and 21(3); PECR reg. 22)",
     "no_address": "no address is known",
     "no_consent": "not subscribed, or on no recorded basis (PECR reg. 22: consent or soft opt-in); unknown means no",
-    "entered_before_start": "was in the segment before the campaign was started, and no backlog is sent (DESIGN 6)",
-    "already_sent": "has had this campaign, or is about to, and may not re-enter it yet (DESIGN 6)",
+    "entered_before_start": "was in the segment before the campaign was started, and no backlog is sent",
+    "already_sent": "has had this campaign, or is about to, and may not re-enter it yet",
     "policy": "the campaign is for health professionals only, and they are not known as one (CAP code 12.12)",
     "no_content": "fewer articles to read than the campaign's minimum",
 }
