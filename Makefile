@@ -54,7 +54,7 @@ backup: setup ## Ledger, tables and keys as they are at one moment: make backup 
 restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empty folder>
 	@$(PY) -m orchestration.commands.restore
 
-test: setup ## All tests but the browser's
+test: setup ## All tests but the browser's, the emails' gates and the longest
 	@mkdir -p $(dir $(TRAFFIC)) && rm -f $(TRAFFIC) $(TRAFFIC).part
 	SANDBOX_RECORDING=$(TRAFFIC).part $(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
 	@mv $(TRAFFIC).part $(TRAFFIC)

@@ -16,7 +16,6 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import SettingsError
+from orchestration.files import sync_folders
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Journal:
         """Take the folder, and land what the last process left open. Raises SettingsError where another one has it."""
         for name in SOURCES:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
-        _sync_folders([self._landing.parent, self._landing, self._folder])
+        sync_folders([self._landing.parent, self._landing, self._folder])
         self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -206,10 +206,10 @@ class Journal:
                 return
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
-                _sync_folders([self._landing])
+                sync_folders([self._landing])
             path.rename(folder / path.name)
             self.files_landed += 1
-        _sync_folders([folder, path.parent])
+        sync_folders([folder, path.parent])
 
 
 class OpenFile:
@@ -220,7 +220,7 @@ class OpenFile:
         self.size = 0
         self.lands_at = time.monotonic() + (OTHERS_OPEN_SECONDS if seconds is None else seconds)
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        _sync_folders([path.parent])
+        sync_folders([path.parent])
 
     def append(self, lines: bytes) -> None:
         """Raises OSError; then the file is as it was before."""
@@ -258,13 +258,3 @@ def _cut_off_half_a_line(path: Path) -> None:
             end = start
         file.truncate(end)
         os.fsync(file.fileno())
-
-
-def _sync_folders(folders: Iterable[Path]) -> None:
-    """A name is on disk only when its folder is."""
-    for folder in folders:
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -14,16 +14,11 @@ import dagster as dg
 import pydantic
 from pydantic import Field
 
-from orchestration.components.campaign_run import CampaignRun, run_campaign, shown_hash
+from orchestration.components.campaign_results import results
+from orchestration.components.campaign_run import run_campaign
 from orchestration.components.catalogue import all_campaigns
-from orchestration.components.markdown import markdown_table
-from orchestration.components.planning import Plan
 from orchestration.components.services import Services
-from orchestration.core.audience import DEFERRAL_REASONS, EXCLUSION_REASONS
 from orchestration.core.campaign import Campaign
-from orchestration.core.wave import Wave
-from orchestration.resources.ledger_planning import counts_of
-from orchestration.settings import Settings
 
 GROUP = "campaigns"
 TRIGGER_TAG = "pennypost/trigger"
@@ -160,8 +155,7 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
         services = Services.from_env()
         who = context.run.tags.get("dagster/user") or f"run {context.run.run_id[:8]}"
         outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
-        yield from _results(services, keys, outcome)
-        yield _may_be_sent(keys["draft"], outcome)
+        yield from results(services, keys, outcome)
         if outcome.blocked is not None:
             raise outcome.blocked  # the run's error then says what to mend
 
@@ -172,131 +166,6 @@ def _planned_before(campaign: Campaign) -> list[dg.AssetKey]:
     """The audiences of campaigns that come first: whoever is due for two gets the one with the higher priority."""
     earlier = [other for other in all_campaigns() if (other.priority, other.name) < (campaign.priority, campaign.name)]
     return [asset_key(other.name, "audience") for other in earlier]
-
-
-def _results(services: Services, keys: dict[str, dg.AssetKey], outcome: CampaignRun) -> Iterator[Any]:
-    taken_up = {"sent from before": [wave.wave_id for wave in outcome.taken_up]} if outcome.taken_up else {}
-    if outcome.plan is not None:
-        yield dg.MaterializeResult(
-            asset_key=keys["audience"], metadata=_audience_metadata(outcome.plan) | _sample_metadata(outcome) | taken_up
-        )
-        yield _counts_add_up(keys["audience"], outcome.plan.counts)
-    else:
-        yield dg.MaterializeResult(asset_key=keys["audience"], metadata={"note": _unplanned(outcome)} | taken_up)
-        # Dagster fails a step that leaves out a check, so a launch that had nothing to do gives one, too
-        yield _counts_add_up(keys["audience"], outcome.waves[-1].counts if outcome.waves else counts_of(()))
-    drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
-    if drafted:
-        yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(services.settings, drafted[-1]))
-    if outcome.sent:
-        yield dg.MaterializeResult(asset_key=keys["delivery"], metadata=_delivery_metadata(services, outcome.sent[-1]))
-
-
-def _unplanned(outcome: CampaignRun) -> str:
-    """Why there is no plan."""
-    waves = ", ".join(wave.wave_id for wave in outcome.waves)
-    if outcome.action == "cancel":
-        return f"cancelled: {waves}" if waves else "there was nothing to cancel"
-    if outcome.blocked:
-        return f"nobody new was planned: the email of wave {waves} may not go out, see the check may_be_sent"
-    return f"nobody new was planned: the draft of wave {waves} waits for approval"
-
-
-def _counts_add_up(audience: dg.AssetKey, counts: dict[str, Any]) -> dg.AssetCheckResult:
-    decided = (
-        counts["recipient"] + counts["holdout"] + sum(counts["excluded"].values()) + sum(counts["deferred"].values())
-    )
-    return dg.AssetCheckResult(
-        asset_key=audience,
-        check_name="counts_add_up",
-        passed=decided == counts["segment_size"],
-        metadata={"segment": counts["segment_size"], "decided": decided},
-    )
-
-
-def _may_be_sent(draft: dg.AssetKey, outcome: CampaignRun) -> dg.AssetCheckResult:
-    found = outcome.blocked.findings if outcome.blocked else []
-    rows = [[one.place, one.what, one.found, one.excerpt, f"{one.rule}: {one.source}", one.mend] for one in found]
-    heads = ["place", "what is wrong", "found", "there", "rule and source", "what to do"]
-    return dg.AssetCheckResult(
-        asset_key=draft,
-        check_name="may_be_sent",
-        passed=not found,
-        description=f"{len(found)} findings; nothing was drafted" if found else "nothing found",
-        metadata={"findings": markdown_table(heads, rows)} if found else {},
-    )
-
-
-def _audience_metadata(plan: Plan) -> dict[str, Any]:
-    counts = plan.counts
-    rows = [("recipient", "", counts["recipient"]), ("holdout", "", counts["holdout"])]
-    rows += [("excluded", reason, number) for reason, number in counts["excluded"].items()]
-    rows += [("deferred", reason, number) for reason, number in counts["deferred"].items()]
-    meanings = EXCLUSION_REASONS | DEFERRAL_REASONS
-    return {
-        "segment": counts["segment_size"],
-        "recipients": counts["recipient"],
-        "excluded": sum(counts["excluded"].values()),
-        "deferred": sum(counts["deferred"].values()),
-        "by reason": dg.MetadataValue.md(
-            "| outcome | contacts | reason |\n|---|---|---|\n"
-            + "\n".join(
-                f"| {outcome} | {number} | {f'{reason}: {meanings.get(reason)}' if reason else ''} |"
-                for outcome, reason, number in rows
-            )
-        ),
-        "counts": dg.MetadataValue.json({**counts, "is_written": plan.wave_id is not None}),
-        "wave": plan.wave_id or "none: nothing was written",
-        "as of": plan.as_of.isoformat(),
-        "build": plan.build.build_id,
-    }
-
-
-def _sample_metadata(outcome: CampaignRun) -> dict[str, Any]:
-    if outcome.plan is None or outcome.sample is None:
-        return {}
-    plan, sample = outcome.plan, outcome.sample
-    found: dict[str, Any] = {
-        "subject": sample.subject,
-        "preheader": sample.preheader,
-        "text of the email": dg.MetadataValue.md(f"```\n{sample.text}\n```"),
-    }
-    titled = {
-        "articles": [[(card.title, card.code) for card in slot] for slot in plan.content.articles],
-        "products": [[(card.name, card.code) for card in slot] for slot in plan.content.products],
-    }
-    for what, slots in titled.items():
-        if any(slots):
-            found[what] = dg.MetadataValue.md(
-                f"| slot | {what} | readers |\n|---|---|---|\n"
-                + "\n".join(
-                    f"| {number + 1} | {title} | {plan.readers[code]} |"
-                    for number, slot in enumerate(slots)
-                    for title, code in slot
-                )
-            )
-    return found
-
-
-def _draft_metadata(settings: Settings, wave: Wave) -> dict[str, Any]:
-    return {
-        "wave": wave.wave_id,
-        "state": wave.state,
-        "draft": dg.MetadataValue.url(settings.campaign_url(wave.mailchimp_campaign_id, wave.mailchimp_web_id)),
-        "hash to approve": shown_hash(wave),
-        "recipients": wave.counts["recipient"],
-    }
-
-
-def _delivery_metadata(services: Services, wave: Wave) -> dict[str, Any]:
-    unheard_of = services.ledger.outcomes(wave.wave_id).get(("recipient", None, None), 0)
-    late = {"not in Mailchimp's report yet": unheard_of} if unheard_of else {}
-    return late | {
-        "wave": wave.wave_id,
-        "state": wave.state,
-        "sent at": wave.sent_at.isoformat() if wave.sent_at else "",
-        "recipients": wave.counts["recipient"],
-    }
 
 
 def _schedules(campaign: Campaign, job: Any) -> list[dg.ScheduleDefinition]:

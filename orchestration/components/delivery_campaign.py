@@ -108,7 +108,8 @@ def check_unchanged(ledger: Ledger, gateway: Gateway, wave_id: str, campaign_id:
     filled = ledger.intents(wave_id, "set_content", ["done"])
     if not filled or filled[-1].outcome.get("held") != _held(gateway, campaign_id):
         raise StaleApproval(
-            f"Wave {wave_id}: its draft was changed in Mailchimp after it was made. Undo that there, or cancel the wave."
+            f"Wave {wave_id}: its draft was changed in Mailchimp after it was made. Undo that there, or cancel the wave; one "
+            "that is sending can't be cancelled any more: delete its draft there, and its people are due again."
         )
 
 
@@ -147,13 +148,14 @@ def status_after_any_send(ledger: Ledger, gateway: Gateway, wave_id: str, campai
                 "seen any more, so its people count as written to."
             )
         return GONE
-    for intent in open_sends:
-        ledger.record_outcome(intent.id, "done" if status in _GONE_OUT else "failed", {"status": status})
     if status != "save" and status not in _GONE_OUT:
+        # it may have gone out to some before it was stopped: a send in doubt stays in doubt
         raise NotReadyToSend(
             f"Wave {wave_id}: in Mailchimp its campaign {campaign_id} is {status}. Bring it back to a draft there, "
             "then resume the wave."
         )
+    for intent in open_sends:
+        ledger.record_outcome(intent.id, "done" if status in _GONE_OUT else "failed", {"status": status})
     return status
 
 

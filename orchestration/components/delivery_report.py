@@ -17,7 +17,8 @@ from orchestration.resources.mailchimp import Departure, Gateway
 log = logging.getLogger(__name__)
 
 NAMED = 20  # contacts that a message names at the most
-_OF_SENT_TO = {"sent": "sent", "hard": "hard_bounce", "soft": "soft_bounce"}
+# What Mailchimp's sent-to says → what the ledger calls it.
+OF_SENT_TO = {"sent": "sent", "hard": "hard_bounce", "soft": "soft_bounce"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def told_of(people: Iterable[str], sent: Mapping[str, str], left: Mapping[str, D
 def _delivery(sent: str | None, left: Departure | None) -> str:
     if left is not None:
         return "complained" if is_complaint(left.reason) else "unsubscribed"
-    return _OF_SENT_TO.get(sent or "", "not_sent")
+    return OF_SENT_TO.get(sent or "", "not_sent")
 
 
 def happened_at(wave: Wave, left: Departure | None, now: datetime) -> datetime:

@@ -15,6 +15,7 @@ Each step may be done again; one that was done finds nothing.
 import logging
 from collections import Counter
 
+from orchestration.components.delivery_report import OF_SENT_TO
 from orchestration.components.services import Services
 from orchestration.core.erasure import Traces
 from orchestration.core.errors import LedgerError, PennypostError, WarehouseBusy
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 
 CALL = "delete_permanent"
 WAIT = 600.0
-_OF_SENT_TO = {"sent": "sent", "hard": "hard_bounce", "soft": "soft_bounce"}
 
 
 def erase(services: Services, contact: str, *, who: str, pauses: Pauses | None = None) -> list[Receipt]:
@@ -143,7 +143,7 @@ def _delivery(services: Services, claim: OpenClaim) -> str:
     if claim.email is None or claim.mailchimp_campaign_id is None:
         return "not_sent"
     sent = services.gateway.sent_to(claim.mailchimp_campaign_id)
-    return _OF_SENT_TO.get(sent.get(address_hash(claim.email), ""), "not_sent")
+    return OF_SENT_TO.get(sent.get(address_hash(claim.email), ""), "not_sent")
 
 
 def _sent_at(services: Services, claim: OpenClaim):

@@ -6,8 +6,9 @@
     who left the audience   since the last look: by hand, by another campaign, or through a page of Mailchimp's
 
 Waves are asked about for 30 days, also after they were settled: that is how long complaints count. When nothing happened that
-is five calls and no write. How far things were read moves in the transaction that writes what was read. Nothing here can
-make a yes of a no: the ledger only learns of noes, and of what became of an email.
+is five calls and no write. How far waves and leavers were read moves in the transaction that writes what was read; complaints are
+all read again until their number is written, too. Nothing here can make a yes of a no: the ledger only learns of noes, and of
+what became of an email.
 """
 
 import logging

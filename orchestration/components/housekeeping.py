@@ -41,8 +41,8 @@ def keep_house(services: Services, instance: dg.DagsterInstance, keep: Keep) -> 
     now, settings = datetime.now(UTC), services.settings
     done: Counter[str] = Counter()
     done["landing files archived"] = archive_landing(settings, services.warehouse, before=now - keep.landing)
-    referred_to = services.ledger.snapshots_referred_to()
     with services.warehouse.writer(why="housekeeping") as con:
+        referred_to = services.ledger.snapshots_referred_to()
         done += tidy_lake(con, now=now, snapshots_for=keep.snapshots, files_for=keep.files, referred_to=referred_to)
     done["runs forgotten"] = forget_runs(instance, before=now - keep.runs)
     done["logs begun anew"] = begin_large_logs_anew(settings)

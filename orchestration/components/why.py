@@ -10,15 +10,13 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from orchestration.components.services import Services
-from orchestration.core.audience import DEFERRAL_REASONS, DROP_REASONS, EXCLUSION_REASONS
+from orchestration.core.audience import MEANINGS
 from orchestration.core.campaign import Campaign, Content
 from orchestration.core.content import OFFER
 from orchestration.core.identity import address_id
 from orchestration.core.wave import Recipient, Wave
 from orchestration.resources.keys import contact_key
 from orchestration.resources.models import segments
-
-MEANINGS = EXCLUSION_REASONS | DROP_REASONS | DEFERRAL_REASONS
 
 
 def explain(services: Services, contact: str, campaigns: Sequence[Campaign]) -> str:

@@ -18,8 +18,8 @@ EXCLUSION_REASONS = {
     "suppressed": "bounced, complained or erased: not written to again (UK GDPR art. 17 and 21(3); PECR reg. 22)",
     "no_address": "no address is known",
     "no_consent": "not subscribed, or on no recorded basis (PECR reg. 22: consent or soft opt-in); unknown means no",
-    "entered_before_start": "was in the segment before the campaign was started, and no backlog is sent (DESIGN 6)",
-    "already_sent": "has had this campaign, or is about to, and may not re-enter it yet (DESIGN 6)",
+    "entered_before_start": "was in the segment before the campaign was started, and no backlog is sent",
+    "already_sent": "has had this campaign, or is about to, and may not re-enter it yet",
     "policy": "the campaign is for health professionals only, and they are not known as one (CAP code 12.12)",
     "no_content": "fewer articles to read than the campaign's minimum",
 }
@@ -54,9 +54,13 @@ class Manners:
 MANNERS = Manners()
 
 DEFERRAL_REASONS = {
-    "capped": "too soon or too often: at least 16 h apart, at most 3 in 7 days and 8 in 30, one campaign at a time",
-    "quiet_hours": "between 21:00 and 07:00 in London (usual manners)",
+    "capped": f"too soon or too often: at least {MANNERS.gap_hours} h apart, at most {MANNERS.most_in_7_days} in 7 days and "
+    f"{MANNERS.most_in_30_days} in 30, one campaign at a time",
+    "quiet_hours": "in the quiet hours of the night (QUIET_HOURS, London time; usual manners)",
 }
+
+# Each reason, as a person is told it.
+MEANINGS = EXCLUSION_REASONS | DROP_REASONS | DEFERRAL_REASONS
 
 
 def is_quiet(moment: datetime, hours: tuple[int, int] | None) -> bool:

@@ -103,9 +103,6 @@ class Traces:
             "\\u" in text and self._pattern.search(_ESCAPED.sub(lambda code: chr(int(code[1], 16)), text)) is not None
         )
 
-    def are_in_bytes(self, content: bytes) -> bool:
-        return self.are_in(content.decode(errors="surrogateescape"))
-
     def replaced(self, text: str) -> str:
         """The text with the addresses replaced by (erased)."""
         return text if self._pattern is None else self._pattern.sub(ERASED, text)

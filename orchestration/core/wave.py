@@ -38,7 +38,8 @@ DELIVERIES = ("sent", "hard_bounce", "soft_bounce", "not_sent", "complained", "u
 
 @dataclass(frozen=True)
 class WaveDraft:
-    """What a planner hands to the ledger with the audience. `content` is {"slots": [[card as a dict, …], …]}.
+    """What a planner hands to the ledger with the audience. `content` is core.campaign.Content as JSON, and under `decisions`
+    what tells this plan from another.
 
     `segment_size`, when given, must equal the number of rows written: every member ends with exactly one outcome.
     """
@@ -80,7 +81,8 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One member of the segment in one wave, whatever became of them. `slots` maps ART1 … ART3 to card codes."""
+    """One member of the segment in one wave, whatever became of them. `slots` maps their member fields, as
+    core.content names them, to codes and words."""
 
     wave_id: str
     contact_id: str

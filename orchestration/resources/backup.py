@@ -24,14 +24,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration.core.errors import BackupError
-from orchestration.resources.backup_manifest import (
-    BackupFile,
-    Manifest,
-    copy_file,
-    make_folder,
-    sha256_of,
-    sync_folders,
-)
+from orchestration.files import copy_file, make_folder, sha256_of, sync_folders
+from orchestration.resources.backup_manifest import BackupFile, Manifest
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_schema import SCHEMA_VERSION
 from orchestration.resources.sqlite_copy import copy_sqlite

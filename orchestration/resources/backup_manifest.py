@@ -1,4 +1,4 @@
-"""What a backup holds, file by file, and how a file is copied so that it is there after a power cut, and is what it was.
+"""What a backup holds, file by file.
 
 <backup>/manifest.json    when, of what, with which versions; every file with its size and SHA-256; a seal over all that
 <backup>/catalog.sqlite, ledger.sqlite, keys/…, lake/…, dagster/schedules/…    as under DATA_DIR
@@ -7,16 +7,15 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchestration.core.errors import BackupError
+from orchestration.files import sha256_of
 
 NAME = "manifest.json"
 FORMAT = 1
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -85,46 +84,6 @@ class Manifest:
                 raise BackupError(
                     f"{path} is damaged: it is not what was backed up. Nothing was restored; take another backup."
                 )
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def copy_file(source: Path, target: Path, mode: int) -> str:
-    """Copy to a new file, on disk when this returns; the SHA-256 of what was copied. Folders are made as needed (0700)."""
-    make_folder(target.parent)
-    digest = hashlib.sha256()
-    with (
-        source.open("rb") as reading,
-        os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as writing,
-    ):
-        while part := reading.read(_CHUNK):
-            digest.update(part)
-            writing.write(part)
-        writing.flush()
-        os.fchmod(writing.fileno(), mode)  # the process's umask may have taken something away
-        os.fsync(writing.fileno())
-    return digest.hexdigest()
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, for their owner only."""
-    if not path.is_dir():
-        make_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def sync_folders(folders: Iterable[Path]) -> None:
-    """The names in these folders are on disk."""
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _seal(told: dict[str, Any]) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from orchestration.core.erasure import Person, Traces, is_about
 from orchestration.core.mending import original_of
+from orchestration.files import write_privately
 from orchestration.resources.erasure_sqlite import is_sqlite
-from orchestration.resources.forgotten import write_privately
 from orchestration.settings import Settings
 
 BLOCK = 1 << 20
@@ -28,7 +28,7 @@ def scrub_mending(settings: Settings, person: Person, traces: Traces) -> int:
     """Take the person's lines out of files of rejects that were handed out to be mended. Gives how many there were."""
     gone = 0
     for path in sorted((settings.data_dir / "mending").glob("*.jsonl")):
-        lines = path.read_text(errors="surrogateescape").split("\n")
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         kept = [line for line in lines if not _is_theirs(line, person, traces)]
         if len(kept) < len(lines):
             write_privately(path, "\n".join(kept))

@@ -7,7 +7,6 @@ values.
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -22,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.core.erasure import Person, Traces, is_about, without_person
+from orchestration.files import sha256_of
 from orchestration.resources import landing_archive
 from orchestration.resources.erasure_read import csv_header, is_gzip, lines_of, may_hold
 from orchestration.resources.forgotten import Forgotten
@@ -114,7 +114,7 @@ def _put_in_place(con: duckdb.DuckDBPyConnection, name: str, path: Path, draft: 
             "before": before.st_size,
             "modified": before.st_mtime_ns,
             "bytes": draft.stat().st_size,
-            "sha256": _sha256(draft),
+            "sha256": sha256_of(draft),
             "now": datetime.now(UTC),
         },
     )
@@ -277,8 +277,3 @@ def _masked(path: Path, draft: Path, judge: _Judge) -> None:
 def _words(person: Person, traces: Traces) -> list[bytes]:
     names = {*person.addresses, *person.devices, *person.shared_devices, *person.orders, *person.accounts}
     return sorted({word.lower().encode() for word in (*traces.words, *names)})
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

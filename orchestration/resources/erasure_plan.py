@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.erasure import EVER_AFTER, EVER_BEFORE, Person, Span
-from orchestration.resources.forgotten import Mark, marked_id, write_privately
+from orchestration.files import write_privately
+from orchestration.resources.forgotten import Mark, marked_id
 from orchestration.settings import Settings
 
 TICK = timedelta(microseconds=1)

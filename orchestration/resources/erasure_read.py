@@ -3,13 +3,12 @@
 import csv
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.landing_read import BOM
+from orchestration.resources.landing_read import BLOCK, BOM, gunzipped
 from orchestration.resources.landing_tables import DELIMITERS
-
-BLOCK = 1 << 20
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -28,20 +27,8 @@ def unpacked(path: Path) -> Iterator[bytes]:
         if not is_gzip(path):
             yield from iter(lambda: file.read(BLOCK), b"")
             return
-        unpack = zlib.decompressobj(wbits=31)
-        packed = b""
-        try:
-            while packed := packed or file.read(BLOCK):
-                if unpack.eof:
-                    packed = packed.lstrip(b"\0")
-                    unpack = zlib.decompressobj(wbits=31)
-                    continue
-                if block := unpack.decompress(packed, BLOCK):
-                    yield block
-                packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-            yield unpack.flush()
-        except zlib.error:
-            return
+        with suppress(zlib.error):
+            yield from gunzipped(file.read)
 
 
 def is_gzip(path: Path) -> bool:

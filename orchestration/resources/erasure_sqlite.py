@@ -16,6 +16,7 @@ from pathlib import Path
 
 from orchestration.core.erasure import Traces
 from orchestration.core.errors import PennypostError
+from orchestration.resources.quoting import quoted_name
 
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 60
@@ -78,10 +79,10 @@ def _replace(con: sqlite3.Connection, traces: Traces) -> int:
         "where tables.type = 'table'"
     ).fetchall()
     for table, column in columns:
-        name = _quoted(column)
+        name = quoted_name(column)
         holds = " or ".join(f"instr({lowered}({name}), ?)" for _ in traces.words)
         count += con.execute(
-            f"update {_quoted(table)} set {name} = scrubbed({name}) "
+            f"update {quoted_name(table)} set {name} = scrubbed({name}) "
             f"where typeof({name}) = 'text' and ({holds}) and scrubbed({name}) <> {name}",
             [word.lower() for word in traces.words],
         ).rowcount
@@ -114,10 +115,6 @@ def _in_pages(path: Path, traces: Traces) -> bool:
                     return True
                 end = text[-longest:]
     return False
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 if __name__ == "__main__":

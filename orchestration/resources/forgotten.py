@@ -7,7 +7,6 @@ of the word visitor, order or account and what the shop calls it. Nobody without
 
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from orchestration.core.erasure import moment_told
 from orchestration.core.identity import SEPARATOR, address_id
+from orchestration.files import write_privately
 from orchestration.settings import Settings
 
 _ARROW = pa.schema(
@@ -113,18 +113,6 @@ def lay_out(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     )
     con.unregister("marks")
     return True
-
-
-def write_privately(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; whoever looks sees the old text or the new, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _path(settings: Settings) -> Path:

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from orchestration.core.errors import WarehouseError
+from orchestration.files import sync_folders
 from orchestration.settings import Settings
 
 LENGTHS = (22, 64)
@@ -47,3 +48,4 @@ def _make(path: Path) -> None:
         pass
     finally:
         draft.unlink()
+    sync_folders([path.parent, path.parent.parent])  # rows with ids of this key must not outlive it

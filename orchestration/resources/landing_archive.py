@@ -26,7 +26,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.core.contracts import SOURCES
-from orchestration.resources.backup_manifest import copy_file, make_folder, sync_folders
+from orchestration.files import copy_file, make_folder, sync_folders
 from orchestration.resources.landing_disk import on_disk
 from orchestration.resources.landing_known import at_hand
 from orchestration.resources.landing_read import BOM, LandingFile

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,22 +130,28 @@ def _unpacked(hashed: _Hashed, reading: Reading) -> Iterator[bytes]:
     """The unpacked blocks of a gzip file of one or more members. Cut short, what came before the cut is taken."""
     if reading.file.bytes == 0:
         return
-    unpack = zlib.decompressobj(wbits=31)
-    packed = b""
     try:
-        while packed := packed or hashed.read(BLOCK):
-            if unpack.eof:
-                packed = packed.lstrip(b"\0")
-                unpack = zlib.decompressobj(wbits=31)
-                continue
-            if block := unpack.decompress(packed, BLOCK):
-                yield block
-            packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-        if not unpack.eof:
-            reading.is_cut = True
-            yield unpack.flush()
+        reading.is_cut = yield from gunzipped(hashed.read)
     except zlib.error as error:
         raise Unreadable(reading.file, f"the file is no gzip, or damaged ({error})") from error
+
+
+def gunzipped(read: Callable[[int], bytes]) -> Generator[bytes, None, bool]:
+    """The unpacked blocks, none of them empty, of the gzip members that `read` gives. Returns whether the last is cut short; what
+    came before the cut is there. Raises zlib.error at what is no gzip, or damaged."""
+    unpack = zlib.decompressobj(wbits=31)
+    packed = b""
+    while packed := packed or read(BLOCK):
+        if unpack.eof:
+            if packed := packed.lstrip(b"\0"):  # a file may be filled up with zeros behind its last member
+                unpack = zlib.decompressobj(wbits=31)
+            continue
+        if block := unpack.decompress(packed, BLOCK):
+            yield block
+        packed = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+    if rest := unpack.flush():
+        yield rest
+    return not unpack.eof
 
 
 def _filling(blocks: Iterator[bytes]) -> Callable[[memoryview], int]:

@@ -8,6 +8,7 @@ from orchestration.core.contracts import COUNTRIES, Field, Source
 from orchestration.core.identity import address_id_sql, normal_address_sql
 from orchestration.resources import landing_forgotten
 from orchestration.resources.landing_rules import INSTANT, reason_sql
+from orchestration.resources.quoting import quoted, quoted_name
 
 # Every field as text, a list or an object as the JSON it is; nothing where a line is no object, or perhaps where it has a field
 # twice. What is no JSON is kept from it: TRY takes a vector in which one row fails row by row, a hundred times slower.
@@ -30,7 +31,7 @@ def insert_sql(
     and the table `forgotten` tells whom. Parameters: $key, $batch_id, $ingested_at.
     """
     forgets = forgets and bool(source.addresses)
-    known = ", ".join(_text(field.name) for field in source.fields)
+    known = ", ".join(quoted(field.name) for field in source.fields)
     also = _texts(unknown_fields(source, usual))
     said = ", ".join(_said(field, shape) for field in source.fields)
     looked = "".join(", " + look for field in source.fields if (look := _look(field)))
@@ -104,12 +105,12 @@ def unknown_fields(source: Source, usual: list[str]) -> list[str]:
 def _struct(shape: list[str]) -> str:
     """A row with just these fields as a struct of texts, others as nothing: a cast from JSON to a struct fails for a field too
     many, missing, or there twice. (`json_transform_strict` takes one too many.)"""
-    fields = ", ".join(f"{_name(name)} varchar" for name in shape)
+    fields = ", ".join(f"{quoted_name(name)} varchar" for name in shape)
     return f"try(cast(cast(text as json) as struct({fields})))" if shape else "null"
 
 
 def _said(field: Field, shape: list[str]) -> str:
-    by_name = f"map_extract_value(by_name, {_text(field.name)})"
+    by_name = f"map_extract_value(by_name, {quoted(field.name)})"
     if field.name in shape:
         by_name = f"case when is_shaped then shaped.{field.name} else {by_name} end"
     return f"{by_name} as {field.name}{_stage(field)}"
@@ -124,7 +125,7 @@ def _look(field: Field) -> str | None:
     """What is looked at once because both the cast and the tests need it."""
     name = field.name
     if field.kind in ("texts", "structs"):
-        return f"try(json_transform({name}_text, {_text(_items(field))})) as {name}_said"
+        return f"try(json_transform({name}_text, {quoted(_items(field))})) as {name}_said"
     if field.kind == "instant":
         return f"try_cast({name}_said as timestamptz) as {name}_read"
     if field.kind == "email":
@@ -238,13 +239,5 @@ def _column(source: Source, name: str) -> str:
     return {"landing_row": "line", "batch_id": "$batch_id", "ingested_at": "$ingested_at"}.get(name, name)
 
 
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _texts(texts: list[str]) -> str:
-    return f"cast([{', '.join(map(_text, texts))}] as varchar[])"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"cast([{', '.join(map(quoted, texts))}] as varchar[])"

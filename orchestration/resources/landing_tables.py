@@ -11,6 +11,7 @@ import duckdb
 from orchestration.core.contracts import Field, Source
 from orchestration.resources.landing_ahead import Ahead
 from orchestration.resources.landing_read import Reading, Unreadable, check_steady, lines, sha256
+from orchestration.resources.quoting import quoted, quoted_name
 
 TABLE = "rows_as_json"
 NUL = r"(^|[^\\])(\\\\)*\\u0000"
@@ -27,7 +28,7 @@ def parquet_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, rea
             "describe select * from read_parquet($path, binary_as_string = true)", {"path": path}
         ).fetchall()
         pairs = ", ".join(
-            f"{_text(name)}, {_parquet_value(_name(name), kind, fields.get(name))}" for name, kind, *_ in columns
+            f"{quoted(name)}, {_parquet_value(quoted_name(name), kind, fields.get(name))}" for name, kind, *_ in columns
         )
         con.execute(
             f"create or replace temp table {TABLE} as select $file as landing_file, file_row_number + 1 as line, "
@@ -38,7 +39,7 @@ def parquet_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, rea
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         sha256(root, reading.file)  # whether it is there at all, and is what was listed
         raise Unreadable(reading.file, "the file is not Parquet, or damaged") from error
-    nul = f"regexp_matches(text, {_text(NUL)})"
+    nul = f"regexp_matches(text, {quoted(NUL)})"
     for line, original in con.execute(f"select line, encode(text) from {TABLE} where {nul} order by line").fetchall():
         reading.reject(line, "the row holds a NUL character", original)
     con.execute(f"delete from {TABLE} where {nul}")
@@ -66,7 +67,7 @@ def csv_rows(con: duckdb.DuckDBPyConnection, root: Path, source: Source, reading
     for line, count, is_whole, original in bad:
         reading.reject(line, _ragged(count, len(names)) if is_whole else "a quote is out of place", original)
     known = {field.name: field for field in source.fields}
-    pairs = ", ".join(f"{_text(name)}, {_csv_value(number, known.get(name))}" for number, name in enumerate(names, 1))
+    pairs = ", ".join(f"{quoted(name)}, {_csv_value(number, known.get(name))}" for number, name in enumerate(names, 1))
     con.execute(
         f"create or replace temp table {TABLE} as select $file as landing_file, line, "
         f"json_object({pairs}) as text, record as original from csv_records where is_good",
@@ -123,11 +124,11 @@ def _split_records(con: duckdb.DuckDBPyConnection, delimiter: str, width: int) -
 
 
 def _split_sql(delimiter: str, width: int) -> str:
-    mark = "chr(9)" if delimiter == "\t" else _text(delimiter)
+    mark = "chr(9)" if delimiter == "\t" else quoted(delimiter)
     inside = "\\" + delimiter if delimiter == "|" else delimiter
     pattern = f'("(?:[^"]|"")*"|[^"{inside}][^{inside}]*|){inside}'
     return (
-        f"regexp_extract_all(record || {mark}, {_text(pattern)}, 1) as fields, "
+        f"regexp_extract_all(record || {mark}, {quoted(pattern)}, 1) as fields, "
         f"array_to_string(fields, {mark}) = record as is_whole, "
         f"is_whole and len(fields) = {width} as is_good"
     )
@@ -198,11 +199,3 @@ def _unquoted(fields: str) -> str:
 
 def _stripped(record: str) -> str:
     return f"regexp_replace({record}, '\\r$', '')"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration.resources.backup_manifest import make_folder, sync_folders
+from orchestration.files import make_folder, sync_folders
 from orchestration.settings import Settings
 
 DRAFT = ".tmp"  # a name that ingest passes over

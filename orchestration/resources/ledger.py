@@ -1,4 +1,5 @@
-"""The ledger: which wave goes to whom, how far it got, and why. The only code that opens `$DATA_DIR/ledger.sqlite`.
+"""The ledger: which wave goes to whom, how far it got, and why. Nothing but the modules ledger_* opens `$DATA_DIR/ledger.sqlite`,
+save a backup that copies it and an erasure that vacuums it, each in a process of its own.
 
     planning() → write()      planned      who gets it, who doesn't, and why
     set_draft()               drafted      the Mailchimp draft and the hash of what is in it
@@ -26,10 +27,17 @@ from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
 from orchestration.resources.ledger_adoption import recount
 from orchestration.resources.ledger_export import deliveries_table
+from orchestration.resources.ledger_file import PATIENCE
 from orchestration.resources.ledger_planning import CHUNK, Planning, fetch_many, new_change
-from orchestration.resources.ledger_rows import RECIPIENT_SQL, WAVE, count_outcomes, recipient_of, wave_row
+from orchestration.resources.ledger_rows import (
+    RECIPIENT_SQL,
+    WAVE,
+    count_outcomes,
+    recipient_of,
+    send_was_begun,
+    wave_row,
+)
 from orchestration.resources.ledger_schema import (
-    PATIENCE,
     changes,
     identity,
     intents,
@@ -225,10 +233,7 @@ class Ledger(LedgerStops):
                 raise LedgerError(f"Wave {wave_id}: no rule knows the reason {reason!r}.")
         with self._writing() as con:
             state = wave_row(con, wave_id).state
-            sends = select(func.count()).where(
-                intents.c.wave_id == wave_id, intents.c.call == "send", intents.c.state != "failed"
-            )
-            if state not in DROPPABLE_STATES or con.execute(sends).scalar_one():
+            if state not in DROPPABLE_STATES or send_was_begun(con, wave_id):
                 raise LedgerError(f"Wave {wave_id} is {state} and may have gone out: nobody can be taken out any more.")
             values = {"outcome": "excluded", "dropped_from": state, "change_id": new_change(con, self._now())}
             number = 0

@@ -14,9 +14,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from orchestration.core.wave import DROPPABLE_STATES, planned_at
+from orchestration.resources.ledger_file import LedgerFile
 from orchestration.resources.ledger_planning import counts_of, new_change
 from orchestration.resources.ledger_rows import count_outcomes
-from orchestration.resources.ledger_schema import CLAIMED, LedgerFile, looks, wave_moves, waves
+from orchestration.resources.ledger_schema import CLAIMED, looks, wave_moves, waves
 
 KNOWN_AS_SENT = ("sending", "sent", "settled")
 _DROPPABLE = ", ".join(f"'{state}'" for state in DROPPABLE_STATES)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import Connection
 
 from orchestration.core.wave import MOVES
-from orchestration.resources.ledger_schema import ERASED, LedgerFile, intents, recipients, waves
+from orchestration.resources.ledger_file import LedgerFile
+from orchestration.resources.ledger_rows import send_was_begun
+from orchestration.resources.ledger_schema import ERASED, recipients, waves
 from orchestration.settings import Settings
 
 # An approval covers who reads what, so a draft's cards stay until its wave is over.
@@ -62,7 +63,7 @@ class LedgerEraser(LedgerFile):
                     email=row.email,
                     delivery=row.delivery,
                     mailchimp_campaign_id=row.mailchimp_campaign_id,
-                    may_have_gone_out=row.state == "sent" or _send_begun(con, row.wave_id),
+                    may_have_gone_out=row.state == "sent" or send_was_begun(con, row.wave_id),
                 )
                 for row in con.execute(query)
             ]
@@ -79,10 +80,3 @@ class LedgerEraser(LedgerFile):
             erased = recipients.c.evidence == ERASED, recipients.c.slots != "{}", recipients.c.wave_id.in_(over)
             con.execute(update(recipients).where(*erased).values(slots="{}"))
             return count
-
-
-def _send_begun(con: Connection, wave_id: str) -> bool:
-    query = select(intents.c.id).where(
-        intents.c.wave_id == wave_id, intents.c.call == "send", intents.c.state != "failed"
-    )
-    return con.execute(query.limit(1)).first() is not None

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
@@ -33,13 +32,11 @@ HISTORY = pa.schema(
         ("reason", pa.string()),
         ("planned_as_of", UTC_TIMESTAMP),
         ("sent_at", UTC_TIMESTAMP),
-        ("wave_state", pa.string()),
-        ("released", pa.bool_()),
     ]
 )
 # "not indexed": by the index the rows would be read in an order that jumps about in the file.
 _HISTORY_SQL = f"""
-    select contact_id, entry, outcome, reason, released, wave_id from recipients not indexed
+    select contact_id, entry, outcome, reason, wave_id from recipients not indexed
     where {CLAIMED} or (outcome = 'excluded' and dropped_from is not null)
 """
 _INSERT = """
@@ -75,14 +72,14 @@ class Planning:
         """Every live claim of every campaign, and everybody who was taken out of a wave: what the planning query must know.
 
         Columns: contact_id, campaign, entry, outcome (recipient, holdout, excluded), reason, planned_as_of, sent_at (null
-        until sent), wave_state, released. Can be read once, from any thread; make a table of it to use it twice. It is
-        the state before this planning wrote anything.
+        until sent). Can be read once, from any thread; make a table of it to use it twice. It is the state before this
+        planning wrote anything.
         """
         return pa.RecordBatchReader.from_batches(HISTORY, self._history_batches(wave_facts(self._reading)))
 
     def _history_batches(self, facts: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         for rows in fetch_many(self._reading, _HISTORY_SQL):
-            contact_ids, entries, outcomes, reasons, released, wave_ids = zip(*rows, strict=True)
+            contact_ids, entries, outcomes, reasons, wave_ids = zip(*rows, strict=True)
             spread = Spread(wave_ids, facts)
             yield pa.record_batch(
                 [
@@ -93,8 +90,6 @@ class Planning:
                     pa.array(reasons, pa.string()),
                     spread.of("as_of", UTC_TIMESTAMP),
                     spread.of("sent_at", UTC_TIMESTAMP),
-                    spread.of("state", pa.string()),
-                    pc.cast(pa.array(released, pa.int64()), pa.bool_()),
                 ],
                 schema=HISTORY,
             )
@@ -194,8 +189,8 @@ class Spread:
 
 
 def wave_facts(con: Connection) -> dict[str, Any]:
-    """wave id → campaign, as_of, sent_at, state."""
-    query = select(waves.c.wave_id, waves.c.campaign, waves.c.as_of, waves.c.sent_at, waves.c.state)
+    """wave id → campaign, as_of, sent_at."""
+    query = select(waves.c.wave_id, waves.c.campaign, waves.c.as_of, waves.c.sent_at)
     return {row.wave_id: row for row in con.execute(query)}
 
 

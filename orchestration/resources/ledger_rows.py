@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from orchestration.core.errors import LedgerError
 from orchestration.core.wave import Recipient, Wave
-from orchestration.resources.ledger_schema import recipients, waves
+from orchestration.resources.ledger_schema import intents, recipients, waves
 
 # Plain SQL for the driver itself: a million recipients through SQLAlchemy's rows take twice as long.
 RECIPIENT_SQL = f"select {', '.join(f.name for f in fields(Recipient))} from recipients "
@@ -30,6 +30,14 @@ def count_outcomes(con: Connection, wave_id: str) -> dict[tuple[str, str | None,
     kinds = recipients.c.outcome, recipients.c.reason, recipients.c.delivery
     query = select(*kinds, func.count()).where(recipients.c.wave_id == wave_id).group_by(*kinds)
     return {(outcome, reason, delivery): number for outcome, reason, delivery, number in con.execute(query)}
+
+
+def send_was_begun(con: Connection, wave_id: str) -> bool:
+    """Whether the wave may have gone out: a send was made, or begun, of which it is not known that it failed."""
+    query = select(intents.c.id).where(
+        intents.c.wave_id == wave_id, intents.c.call == "send", intents.c.state != "failed"
+    )
+    return con.execute(query.limit(1)).first() is not None
 
 
 def recipient_of(row: tuple[Any, ...]) -> Recipient:

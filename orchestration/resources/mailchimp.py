@@ -3,6 +3,8 @@
     mailchimp_calls      one call: what its answer means, and when it is made again
     mailchimp_audience   people: members, their fields, segments
     mailchimp            campaigns, their content, sending, and what became of it
+    mailchimp_feedback   listings for feedback and reconciliation
+    mailchimp_erasure    a person deleted for good
 
 Every method may be called again at any time but `create_campaign` and `send`: after a MailchimpUnknown their caller
 looks what happened (`find_campaigns`, `status`) before trying again.

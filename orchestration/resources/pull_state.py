@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.pulling import Cursor
-from orchestration.resources.forgotten import write_privately
+from orchestration.files import write_privately
 from orchestration.settings import Settings
 
 

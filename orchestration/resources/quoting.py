@@ -1,4 +1,4 @@
-"""Values that must stand in the text of a statement, where DuckDB takes no parameter."""
+"""Values and names in the text of a statement, where it takes no parameter; DuckDB and SQLite write both alike."""
 
 from pathlib import Path
 
@@ -6,3 +6,8 @@ from pathlib import Path
 def quoted(value: Path | str) -> str:
     """A SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """The name of a table or a column."""
+    return '"' + name.replace('"', '""') + '"'

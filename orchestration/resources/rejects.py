@@ -16,8 +16,8 @@ import duckdb
 
 from orchestration.core.errors import RejectsError
 from orchestration.core.mending import Reject, handed_out, read_mended
+from orchestration.files import write_privately
 from orchestration.resources.erasure_read import csv_header, lines_of
-from orchestration.resources.forgotten import write_privately
 from orchestration.resources.landing_replayed import (
     FOLDER,
     end_replays_as_writer,

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 from orchestration.core.errors import BackupError
-from orchestration.resources.backup_manifest import Manifest, copy_file, make_folder, sync_folders
+from orchestration.files import copy_file, make_folder, sync_folders
+from orchestration.resources.backup_manifest import Manifest
 from orchestration.resources.ledger_schema import SCHEMA_VERSION
 from orchestration.resources.lock import exclusive
 from orchestration.settings import Settings

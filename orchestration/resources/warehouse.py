@@ -1,8 +1,8 @@
 """The warehouse: DuckLake through DuckDB (DESIGN 4).
 
-Tables are Parquet files under `$DATA_DIR/lake`, the catalogue is `$DATA_DIR/catalog.sqlite`. Nothing but the connections made
-here (and dbt's, which use the same statements) opens the catalogue: a second SQLite library in the process, Python's own
-included, would drop the locks of the first.
+Tables are Parquet files under `$DATA_DIR/lake`, the catalogue is `$DATA_DIR/catalog.sqlite`. In one process
+nothing but the connections made here (and dbt's, which use the same statements) may open the catalogue: a second SQLite library,
+Python's own included, would drop the locks of the first.
 
     writer()  one at a time, guarded by $DATA_DIR/warehouse.lock
     reader()  as of the last complete, tested build
@@ -20,106 +20,16 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import NoBuildYet, WarehouseError
 from orchestration.resources.lock import exclusive
 from orchestration.resources.quoting import quoted
 from orchestration.resources.warehouse_errors import told_clearly
+from orchestration.resources.warehouse_tables import BOOKKEEPING, create_tables
 from orchestration.settings import Settings
 
-SCHEMAS = ("raw", "staging", "intermediate", "marts")
 BUSY_TIMEOUT_MS = 60_000
 SMALL_LAKE = 64 << 20  # bytes
 ALL_THREADS = "reset threads"
-
-BOOKKEEPING: dict[str, list[tuple[str, str]]] = {
-    "landing_files": [
-        ("landing_file", "varchar"),
-        ("source", "varchar"),
-        ("sha256", "varchar"),
-        ("bytes", "bigint"),
-        ("modified_ns", "bigint"),
-        ("rows_read", "bigint"),
-        ("rows_landed", "bigint"),
-        ("rows_rejected", "bigint"),
-        ("unknown_fields", "map(varchar, bigint)"),
-        ("duplicate_of", "varchar"),
-        ("batch_id", "bigint"),
-        ("ingested_at", "timestamptz"),
-    ],
-    "archived_files": [
-        ("landing_file", "varchar"),
-        ("bytes", "bigint"),
-        ("modified_ns", "bigint"),
-        ("archive_file", "varchar"),
-        ("archived_at", "timestamptz"),
-    ],
-    "rejects": [
-        ("landing_file", "varchar"),
-        ("source", "varchar"),
-        ("line", "bigint"),
-        ("reason", "varchar"),
-        ("original", "blob"),
-        ("batch_id", "bigint"),
-        ("ingested_at", "timestamptz"),
-        ("status", "varchar"),
-        ("status_at", "timestamptz"),
-        ("replayed_in", "varchar"),
-    ],
-    "builds": [
-        ("build_id", "varchar"),
-        ("build_no", "bigint"),
-        ("batch_id", "bigint"),
-        ("as_of", "timestamptz"),
-        ("snapshot_id", "bigint"),
-        ("finished_at", "timestamptz"),
-    ],
-    "cursors": [
-        ("name", "varchar"),
-        ("position", "bigint"),
-    ],
-    "deliveries": [
-        ("wave_id", "varchar"),
-        ("campaign", "varchar"),
-        ("contact_id", "uuid"),
-        ("entry", "bigint"),
-        ("outcome", "varchar"),
-        ("reason", "varchar"),
-        ("delivery", "varchar"),
-        ("codes", "varchar[]"),
-        ("offer_code", "varchar"),
-        ("as_of", "timestamptz"),
-        ("sent_at", "timestamptz"),
-        ("recorded_at", "timestamptz"),
-        ("batch_id", "bigint"),
-    ],
-    "feedback": [
-        ("contact_id", "uuid"),
-        ("objection", "varchar"),
-        ("recorded_at", "timestamptz"),
-        ("batch_id", "bigint"),
-    ],
-    "reconciliation": [
-        ("compared_at", "timestamptz"),
-        ("contact_id", "uuid"),
-        ("wave_id", "varchar"),
-        ("difference", "varchar"),
-        ("here", "varchar"),
-        ("there", "varchar"),
-        ("done", "varchar"),
-    ],
-    "policy_checks": [
-        ("kind", "varchar"),
-        ("item_id", "varchar"),
-        ("text_hash", "varchar"),
-        ("rules_hash", "varchar"),
-        (
-            "findings",
-            "struct(rule varchar, place varchar, found varchar, excerpt varchar, what varchar, source varchar, mend varchar)[]",
-        ),
-        ("checked_at", "timestamptz"),
-    ],
-}
 
 BUILD_COLUMNS = tuple(name for name, _ in BOOKKEEPING["builds"])
 
@@ -159,7 +69,7 @@ class Warehouse:
     def writer(self, *, wait: float = 600, why: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-write connection while being the one writer. The first one creates schemas and raw tables."""
         with self.lock(wait=wait, why=why), self._connection(read_only=False, at=None) as con:
-            _create_tables(con)
+            create_tables(con)
             yield con
 
     @contextmanager
@@ -305,33 +215,6 @@ def next_batch(con: duckdb.DuckDBPyConnection) -> int:
         "union all select batch_id from lake.raw.feedback)"
     ).fetchone()
     return (highest or 0) + 1
-
-
-def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Make what is missing: schemas, tables, and columns that a table of an earlier version has not yet."""
-    tables = {source.name: source.columns() for source in SOURCES.values()} | BOOKKEEPING
-    there = set(
-        con.execute(
-            "select table_name, column_name from duckdb_columns() where database_name = 'lake' and schema_name = 'raw'"
-        ).fetchall()
-    )
-    if there >= {(name, column) for name, columns in tables.items() for column, _ in columns}:
-        return
-    known = {name for name, _ in there}
-    con.execute("begin")
-    if not there:  # a third smaller and a tenth quicker to write than the first version of Parquet
-        con.execute("call lake.set_option('parquet_version', 2)")
-    for schema in SCHEMAS:
-        con.execute(f"create schema if not exists lake.{schema}")
-    for name, columns in tables.items():
-        if name not in known:
-            described = ", ".join(f"{column} {kind}" for column, kind in columns)
-            con.execute(f"create table lake.raw.{name} ({described})")
-            continue
-        for column, kind in columns:
-            if (name, column) not in there:
-                con.execute(f"alter table lake.raw.{name} add column {column} {kind}")
-    con.execute("commit")
 
 
 def threads_sql(lake_dir: Path) -> str:

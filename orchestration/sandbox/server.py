@@ -1,9 +1,6 @@
 """Serve the sandbox on 127.0.0.1: for good, or for the length of a `with` block."""
 
 import asyncio
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,13 +11,12 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from orchestration.core.errors import SettingsError
 from orchestration.sandbox.app import LIST_ID, create_app, machine_time
 from orchestration.sandbox.recording import recorded, recording_at
+from orchestration.serving import LOOPBACK, in_a_thread, listen
 from orchestration.settings import Settings
 
-_HOST = "127.0.0.1"
-_START_WITHIN = 20.0
+_NAME = "sandbox"
 
 
 class Connection(AutoHTTPProtocol):
@@ -33,7 +29,7 @@ class Connection(AutoHTTPProtocol):
 
 def serve(settings: Settings) -> None:
     """Serve until stopped, on settings.sandbox_port, state in settings.sandbox_path. Raises SettingsError: the port is taken."""
-    with _listen(settings.sandbox_port) as listener:
+    with listen(_NAME, LOOPBACK, settings.sandbox_port) as listener:
         app = create_app(
             settings.sandbox_path,
             list_id=settings.mailchimp_list_id or LIST_ID,
@@ -66,41 +62,12 @@ def running(
     now: Callable[[], datetime] = machine_time,
 ) -> Iterator[str]:
     """A sandbox in a thread of this process. Yields its address, such as http://127.0.0.1:43123; port 0: any free one."""
-    with _listen(port) as listener:
-        app = create_app(db_path, list_id=list_id, now=now)
-        server = uvicorn.Server(_config(app, Settings.from_env().sandbox_recording))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
-        thread.start()
-        try:
-            _wait_until_started(server, thread)
-            yield f"http://{_HOST}:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((_HOST, port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"The sandbox can't listen on {_HOST}:{port}: {error.strerror}. Stop what listens there, or set SANDBOX_PORT."
-        ) from error
-    return listener
+    config = _config(create_app(db_path, list_id=list_id, now=now), Settings.from_env().sandbox_recording)
+    with in_a_thread(_NAME, config, port) as url:
+        yield url
 
 
 def _config(app: ASGIApp, recording: Path | None) -> uvicorn.Config:
     if recording is not None:
         app = recorded(app, recording_at(recording))
     return uvicorn.Config(app, log_level="warning", access_log=False, http=Connection, timeout_graceful_shutdown=5)
-
-
-def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    give_up = time.monotonic() + _START_WITHIN
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > give_up:
-            raise RuntimeError("The sandbox did not start; its log says why.")
-        time.sleep(0.005)

@@ -1,10 +1,11 @@
 """A wave is killed around its outside calls and the ledger's commits, or loses answers, and is started again."""
 
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import pytest
 
-from orchestration.core.errors import MailchimpUnknown
+from orchestration.core.errors import MailchimpUnknown, NotReadyToSend
 from orchestration.resources.ledger import Ledger
 
 
@@ -138,3 +139,21 @@ def test_whoever_leaves_while_the_send_is_in_doubt_is_left_out_of_the_second_one
     shop.unwilling.add(shop.contact(wave_id, "bob@shop.test"))
     assert shop.resume(wave_id).state == "settled"
     assert shop.mailed() == ["ann@shop.test"]
+
+
+def test_a_send_in_doubt_that_somebody_stopped_in_mailchimp_frees_nobody(shop):
+    wave_id = shop.plan("ann@shop.test", "bob@shop.test")
+    with pytest.raises(MailchimpUnknown):
+        shop.resume(wave_id, gateway=Losing(shop.gateway, "send", times=9, done=False))
+    in_mailchimp(shop, "update campaigns set status = 'canceled'")
+    with pytest.raises(NotReadyToSend, match="is canceled"):
+        shop.resume(wave_id)
+    in_mailchimp(shop, "update campaigns set is_deleted = 1")
+    with pytest.raises(NotReadyToSend, match="count as written to"):
+        shop.resume(wave_id)
+    assert set(shop.outcomes(wave_id).values()) == {"recipient"}
+
+
+def in_mailchimp(shop, statement):
+    with closing(sqlite3.connect(shop.settings.sandbox_path)) as con, con:
+        con.execute(statement)

@@ -12,7 +12,7 @@ import pytest
 from orchestration.components.planning import plan
 from orchestration.core.campaign import Articles, Campaign, Offer, Products, Reentry, Trigger
 from orchestration.core.errors import CampaignError, NoBuildYet
-from orchestration.resources import ledger_schema
+from orchestration.resources import ledger_file
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -259,7 +259,7 @@ def test_whom_mailchimp_asks_to_confirm_is_looked_at_again_once_a_day(shop, hour
 
 
 def test_a_plan_that_waited_for_another_goes_by_what_is_known_when_its_turn_comes(shop, monkeypatch, caplog):
-    monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.05)
+    monkeypatch.setattr(ledger_file, "PROGRESS_EVERY", 0.05)
     caplog.set_level("INFO")
     early = shop.person()
     shop.build()

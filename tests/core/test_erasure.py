@@ -25,7 +25,6 @@ person = Person(("c",), {ANN: (Span("a"),)}, devices=frozenset({"d-1"}), orders=
 )
 def test_an_address_is_found_however_it_is_written(text):
     assert traces.are_in(text)
-    assert traces.are_in_bytes(text.encode())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from orchestration.commands.main_job import prepare
 from orchestration.core.errors import BackupError, LedgerError, WarehouseBusy
 from orchestration.core.wave import WaveDraft, new_wave_id
-from orchestration.resources import backup, ledger_schema, lock
+from orchestration.resources import backup, ledger_file, lock
 from orchestration.resources.backup import SWITCHES, back_up
 from orchestration.resources.backup_manifest import Manifest
 from orchestration.resources.deliveries import land_deliveries, taken_upto
@@ -153,7 +153,7 @@ def test_a_backup_waits_for_whoever_writes_and_holds_what_they_wrote(used, tmp_p
 
 
 def test_a_backup_that_waited_too_long_leaves_with_a_message_and_nothing_behind(used, tmp_path, monkeypatch):
-    monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.1)
+    monkeypatch.setattr(ledger_file, "PROGRESS_EVERY", 0.1)
     with ThreadPoolExecutor(1) as pool:
         with used.warehouse.lock(why="a long build"):
             waiting = pool.submit(back_up, used.settings, used.warehouse, tmp_path / "backup", wait=0.2)

@@ -47,6 +47,7 @@ def test_gzip_of_several_members_is_one_file(shop, rows):
     shop.drop("article_views/a.jsonl.gz", packed)
     shop.ingest()
     assert views(shop) == ["v-1", "v-2"]
+    assert shop.rejects() == []
 
 
 def test_a_file_that_is_no_gzip_though_named_so_is_one_reject_and_the_others_go_in(shop, rows):

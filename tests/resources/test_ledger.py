@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.core.errors import AlreadyClaimed, IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import WaveDraft, new_wave_id
-from orchestration.resources import ledger_schema
+from orchestration.resources import ledger_file
 from orchestration.resources.ledger import Ledger
 from orchestration.settings import Settings
 
@@ -124,7 +124,7 @@ def test_whoever_plans_at_the_same_moment_waits_and_then_finds_the_claims(ledger
 def test_whoever_plans_while_another_does_waits_longer_than_sqlite_would_and_says_so(
     ledger, tmp_path, caplog, monkeypatch
 ):
-    monkeypatch.setattr(ledger_schema, "PROGRESS_EVERY", 0.05)
+    monkeypatch.setattr(ledger_file, "PROGRESS_EVERY", 0.05)
     caplog.set_level("INFO")
     with ThreadPoolExecutor(1) as pool:
         with ledger.planning("welcome"):
@@ -193,11 +193,11 @@ def test_history_is_who_was_claimed_or_taken_out_before_and_not_what_is_being_wr
         reader = planning.history()
         planning.write(a_wave(), pa.Table.from_pylist([member(9)], SCHEMA).to_batches())
         rows = sorted(reader.read_all().to_pylist(), key=lambda row: row["contact_id"])
-    told = [(r["contact_id"], r["outcome"], r["planned_as_of"] - AT, r["wave_state"]) for r in rows]
+    told = [(r["contact_id"], r["outcome"], r["planned_as_of"] - AT, r["sent_at"] - AT) for r in rows]
     assert told == [
-        (contact(1), "recipient", timedelta(0), "sent"),
-        (contact(2), "holdout", timedelta(0), "sent"),
-        (contact(6), "excluded", timedelta(0), "sent"),
+        (contact(1), "recipient", timedelta(0), timedelta(hours=2)),
+        (contact(2), "holdout", timedelta(0), timedelta(hours=2)),
+        (contact(6), "excluded", timedelta(0), timedelta(hours=2)),
     ]
     assert [r["reason"] for r in rows] == [None, None, "mailchimp_refused"]
     assert {r["sent_at"] for r in rows} == {AT + timedelta(hours=2)}

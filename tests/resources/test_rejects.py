@@ -199,3 +199,16 @@ def test_an_erasure_cleans_what_was_handed_out(shop, rows, rejects):
     assert "a@mail.test" in signups.read_text() and "B@mail" not in signups.read_text()
     assert views.read_text() == ""
     assert signups.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_erasure_cleans_what_an_editor_saved_in_another_encoding(shop, rows, rejects):
+    bad = {"occurred_at": "yesterday"}
+    shop.drop("signups/a.jsonl", [rows.signup(first_name="Zoé", **bad), rows.signup(email="b@mail.test", **bad)])
+    shop.ingest()
+    path = Path(rejects.hand_out("signups", "")[0])
+    path.write_bytes(path.read_text().encode("cp1252"))
+    spans = (Span(address_id("b@mail.test", contact_key(shop.settings))),)
+    person = Person(("c",), {"b@mail.test": spans}, spans)
+    assert scrub_mending(shop.settings, person, Traces(["b@mail.test"])) == 1
+    left = path.read_text(encoding="cp1252")
+    assert "Zoé" in left and "b@mail.test" not in left

@@ -20,6 +20,4 @@ select
 from reads
 inner join consents on reads.contact_id = consents.contact_id
 inner join articles on reads.article_id = articles.article_id
-where
-    consents.has_profiling_consent
-    and (not articles.has_sensitive_treatment or articles.has_open_treatment or consents.has_health_consent)
+where consents.has_profiling_consent and {{ health_allows() }}

@@ -23,7 +23,8 @@ counted as (
     inner join articles on reads.article_id = articles.article_id
     where
         consents.has_profiling_consent
-        and (articles.has_open_treatment or (articles.has_sensitive_treatment and consents.has_health_consent))
+        and (articles.has_open_treatment or articles.has_sensitive_treatment)
+        and {{ health_allows() }}
 )
 
 select

@@ -8,22 +8,29 @@ from pydantic import Field
 from orchestration.components.housekeeping import Keep, keep_house
 from orchestration.components.services import Services
 
+USUAL = Keep()
+DAY = timedelta(days=1)
+
 
 class Terms(dg.Config):
     landing_hours: float = Field(
-        default=1, ge=0, description="Hours after its ingest at which a landing file moves to the archive."
+        default=USUAL.landing / timedelta(hours=1),
+        ge=0,
+        description="Hours after its ingest at which a landing file moves to the archive.",
     )
     snapshot_days: float = Field(
-        default=7,
+        default=USUAL.snapshots / DAY,
         ge=0,
         description="Days for which the tables can be read as they were. Those a wave was planned on stay.",
     )
     file_days: float = Field(
-        default=1,
+        default=USUAL.files / DAY,
         ge=0,
         description="Days that Parquet files stay after no snapshot needs them: a reader may have them open.",
     )
-    run_days: float = Field(default=7, ge=0, description="Days for which Dagster keeps a run, its events and its logs.")
+    run_days: float = Field(
+        default=USUAL.runs / DAY, ge=0, description="Days for which Dagster keeps a run, its events and its logs."
+    )
 
 
 @dg.op(pool="warehouse")
