@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, skeleton, words
+from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, skeleton, stem, words
 
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
@@ -20,6 +20,8 @@ _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
 _NUMBERS = frozenset("one two three four five six seven eight nine ten few couple handful dozen".split())
 _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
+_COMPOUND = 7  # letters from which a word may be several written together, each of at least
+_PART = 3
 NUMBER = "<n>"
 _ENDS = ""  # where a wording ends in the tree of all of them
 
@@ -145,11 +147,12 @@ _Span = tuple[int, int]
 
 
 class Worded:
-    """Finds patterns of words in a text."""
+    """Finds patterns of words in a text. Words of theirs that are written together ("sameday", "#hairlosscure") are read apart."""
 
     def __init__(self, patterns: Iterable[Near]) -> None:
         self._patterns = list(patterns)
         self._tree: dict[str, Any] = {}
+        self._known: set[str] = set()
         for number, pattern in enumerate(self._patterns):
             for role in ("say", "near", "also", "unless_after", "unless_before", "unless_near"):
                 for wording in getattr(pattern, role):
@@ -157,19 +160,37 @@ class Worded:
                     for word in wording:
                         node = node.setdefault(word, {})
                     node.setdefault(_ENDS, []).append((number, role))
+                    self._known.update(wording)
+        self._apart = lru_cache(maxsize=500_000)(self._apart)
 
     def hits(self, clean: str) -> Iterator[Hit]:
         """What is found in a readable text: of each pattern the first."""
-        text = words(clean)
+        text = [part for word in words(clean) for part in self._apart(word)]
         spans = self._spans(text)
         placed = None
         for number, pattern in enumerate(self._patterns):
             found = _first(pattern, spans, number, text)
             if found:
-                placed = placed or placed_words(clean)
+                placed = placed or [word for word in placed_words(clean) for _ in self._apart(word.text)]
                 start, end = found
                 told = " ".join(word for word in text[start:end] if word not in (STOP, BREAK))
                 yield Hit(pattern.label, told, placed[start].start, placed[end - 1].end)
+
+    def _apart(self, word: str) -> tuple[str, ...]:
+        """The words that one is made of, where each is a word of the patterns; else the word."""
+        if len(word) < _COMPOUND or word in self._known or not word.isalpha():
+            return (word,)
+        # from each place to the end, with the fewest parts
+        parts: dict[int, tuple[str, ...]] = {len(word): ()}
+        for start in range(len(word) - _PART, -1, -1):
+            ways = [
+                (part, *parts[end])
+                for end in range(start + _PART, len(word) + 1)
+                if end in parts and (part := stem(word[start:end])) in self._known
+            ]
+            if ways:
+                parts[start] = min(ways, key=len)
+        return parts.get(0, (word,))
 
     def _spans(self, text: list[str]) -> dict[tuple[int, str], list[_Span]]:
         """Where each wording stands, by the pattern and the part it plays in it."""

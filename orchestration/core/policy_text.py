@@ -38,10 +38,11 @@ _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
 _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
-# s k i n n y, b.o.t.o.x: single letters, each with the same kind of gap
+# s k i n n y, b.o.t.o.x, s a m e - d a y: single letters with small gaps
 _LETTER_BY_LETTER = re.compile(
-    r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE
+    r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
 _DOUBLED = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
@@ -259,6 +260,12 @@ def _punycode(label: str) -> str:
         return label
 
 
+def humps_apart(name: str) -> str:
+    """A name as it is and, where it is written like "EczemaClub", once more in words: capitals may also mean nothing."""
+    apart = _HUMP.sub(" ", name)
+    return name if apart == name else f"{name}\n\n{apart}"
+
+
 def address_text(address: str) -> str:
     """What an address says, as text: percent-encoding undone as often as it was done, a host's look-alike letters shown."""
     for _ in range(3):
@@ -269,4 +276,4 @@ def address_text(address: str) -> str:
         host = ""
     if "xn--" in host:
         address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
-    return address
+    return humps_apart(address)
