@@ -17,6 +17,7 @@ _PLAIN = re.compile(r"[a-z0-9]+")
 _SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+")
 _HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z]")
 _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
+_LONG = 8  # letters from which a name with one slip of the pen is taken for the name
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
 _NUMBERS = frozenset("one two three four five six seven eight nine ten few couple handful dozen".split())
 _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
@@ -40,7 +41,7 @@ class Spelt:
     """Finds names however they are written: inside longer words, split, in digits, masked ("b*tox").
 
     `inside` and `alone` map a name to its label. A name of several words is found with any gap between them, or none.
-    One that is split begins and ends where words do: "robot oxygen" has no botox in it. One that is `alone` is never a part
+    One that is split begins and ends where words do: "robot oxygen" has no botox in it. A long one may have a slip: "finastride". One that is `alone` is never a part
     of a longer word: "specialist" has no Cialis in it.
     """
 
@@ -50,11 +51,14 @@ class Spelt:
         self._split: dict[str, str] = {}
         self._inside: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self._begun: set[str] = set()
+        self._slips: dict[str, str] = {}
         for name in self._label:
             letters = "".join(_PLAIN.findall(name.lower()))
             for ending in _ENDINGS:
                 self._whole.setdefault(skeleton(letters + ending), name)
                 self._split.setdefault(folded(letters + ending), name)
+            if letters == name and len(skeleton(letters)) >= _LONG:
+                self._slips.update((slip, name) for slip in _slips(skeleton(letters)))
             whole = folded(letters)
             self._begun.update(whole[:length] for length in range(1, len(whole)))
             if name in inside:
@@ -106,7 +110,14 @@ class Spelt:
             for inner, name in self._inside.get(key[at : at + _INSIDE], ()):
                 if key.startswith(inner, at):
                     return name
-        return None
+        if len(key) < _LONG - 1:
+            return None
+        return next((self._slips[slip] for slip in _slips(key) if slip in self._slips), None)
+
+
+def _slips(key: str) -> set[str]:
+    """`key` with a letter less, or none: two words with one of these in common differ by a letter, or by two that changed places."""
+    return {key, *(key[:at] + key[at + 1 :] for at in range(1, len(key)))}
 
 
 def _is_letters(written: str) -> bool:

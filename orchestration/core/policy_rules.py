@@ -152,8 +152,21 @@ def _ways(wording: str) -> Iterator[tuple[str, ...]]:
             yield said
 
 
+def forms(verb: str) -> tuple[str, ...]:
+    """A regular verb as it may stand in a sentence: "stop" and "stopped", "stopping". Its "stops" is read as "stop" anyway."""
+    if verb.endswith("e"):
+        return verb, f"{verb}d", f"{verb[:-1]}ing"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb, f"{verb[:-1]}ied", f"{verb}ing"
+    doubled = verb + verb[-1] if re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", verb) else verb
+    return verb, f"{doubled}ed", f"{doubled}ing"
+
+
 def _spelled_out(wording: str) -> Iterator[str]:
-    if listed := re.search(r"@(\w+)", wording):
+    if inflected := re.search(r"(\w+)~", wording):
+        for form in forms(inflected[1]):
+            yield from _spelled_out(wording[: inflected.start()] + form + wording[inflected.end() :])
+    elif listed := re.search(r"@(\w+)", wording):
         for one in _file().words[listed[1]]:
             yield from _spelled_out(wording[: listed.start()] + one + wording[listed.end() :])
     elif group := re.search(r"\(([^()]*)\)", wording):

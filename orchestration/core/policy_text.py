@@ -36,7 +36,7 @@ _SHAPES = {
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
-_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
+_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|\n\s*\n")
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
 # s k i n n y, b.o.t.o.x, s a m e - d a y: single letters with small gaps
 _LETTER_BY_LETTER = re.compile(
@@ -132,7 +132,7 @@ def placed_words(clean: str) -> list[Word]:
 
 @lru_cache(maxsize=500_000)
 def _word(found: str) -> str:
-    if found[0] in ".!?;:":
+    if found[0] in ".!?;":
         return STOP
     if found[0] == "\n":
         return BREAK
