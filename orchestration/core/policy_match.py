@@ -19,7 +19,11 @@ _HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z]")
 _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _LONG = 8  # letters from which a name with one slip of the pen is taken for the name
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
-_NUMBERS = frozenset("one two three four five six seven eight nine ten few couple handful dozen".split())
+_NUMBERS = frozenset(
+    """
+    one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred few couple handful dozen
+    """.split()
+)
 _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
 _COMPOUND = 7  # letters from which a word may be several written together, each of at least
 _PART = 3
