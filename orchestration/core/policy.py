@@ -18,7 +18,15 @@ from urllib.parse import unquote
 
 from orchestration.core.policy_match import Hit, Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
-from orchestration.core.policy_text import address_text, addresses_in, html_parts, humps_apart, looks_like_html, readable, words
+from orchestration.core.policy_text import (
+    address_text,
+    addresses_in,
+    html_parts,
+    humps_apart,
+    looks_like_html,
+    readable,
+    words,
+)
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
 _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)

@@ -15,13 +15,14 @@ from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, sk
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
 _SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+")
-_HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z]")
+_HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z0-9]")
 _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _LONG = 8  # letters from which a name with one slip of the pen is taken for the name
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
 _NUMBERS = frozenset(
     """
-    one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred few couple handful dozen
+    one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty
+    hundred few couple handful dozen
     """.split()
 )
 _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
@@ -45,8 +46,8 @@ class Spelt:
     """Finds names however they are written: inside longer words, split, in digits, masked ("b*tox").
 
     `inside` and `alone` map a name to its label. A name of several words is found with any gap between them, or none.
-    One that is split begins and ends where words do: "robot oxygen" has no botox in it. A long one may have a slip: "finastride". One that is `alone` is never a part
-    of a longer word: "specialist" has no Cialis in it.
+    One that is split begins and ends where words do: "robot oxygen" has no botox in it. A long one may have a slip: "finastride".
+    One that is `alone` is never a part of a longer word: "specialist" has no Cialis in it.
     """
 
     def __init__(self, inside: dict[str, str], alone: dict[str, str]) -> None:
@@ -62,7 +63,7 @@ class Spelt:
                 self._whole.setdefault(skeleton(letters + ending), name)
                 self._split.setdefault(folded(letters + ending), name)
             if letters == name and len(skeleton(letters)) >= _LONG:
-                self._slips.update((slip, name) for slip in _slips(skeleton(letters)))
+                self._slips.update((skeleton(slip), name) for slip in _slips(letters))
             whole = folded(letters)
             self._begun.update(whole[:length] for length in range(1, len(whole)))
             if name in inside:
@@ -116,12 +117,25 @@ class Spelt:
                     return name
         if len(key) < _LONG - 1:
             return None
-        return next((self._slips[slip] for slip in _slips(key) if slip in self._slips), None)
+        ways = ((word, str), (folded(word), folded), (key, skeleton))
+        near = {self._slips[slip] for slip in _slips(key) if slip in self._slips}
+        return next((name for name in near if any(_is_slip(written, read(name)) for written, read in ways)), None)
 
 
 def _slips(key: str) -> set[str]:
-    """`key` with a letter less, or none: two words with one of these in common differ by a letter, or by two that changed places."""
-    return {key, *(key[:at] + key[at + 1 :] for at in range(1, len(key)))}
+    """`key`, and `key` with a letter less: words with one of these in common differ by a letter, or two changed places.
+
+    Where that leaves a letter doubled it is one, as in a skeleton.
+    """
+    return {key, *(key[:at] + key[at + 1 + (key[at - 1] == key[at + 1 : at + 2]) :] for at in range(1, len(key)))}
+
+
+def _is_slip(written: str, name: str) -> bool:
+    """Whether the two differ by one letter less, more or other, or by two neighbours that changed places."""
+    start = next((at for at, (one, other) in enumerate(zip(written, name, strict=False)) if one != other), 0)
+    one, other = written[start:], name[start:]
+    moved = one[:2] == other[1::-1] and one[2:] == other[2:]
+    return moved or one[1:] == other[1:] or one[1:] == other or one == other[1:]
 
 
 def _is_letters(written: str) -> bool:
@@ -162,7 +176,7 @@ _Span = tuple[int, int]
 
 
 class Worded:
-    """Finds patterns of words in a text. Words of theirs that are written together ("sameday", "#hairlosscure") are read apart."""
+    """Finds patterns of words in a text. Words of theirs that are written together ("#hairlosscure") are read apart."""
 
     def __init__(self, patterns: Iterable[Near]) -> None:
         self._patterns = list(patterns)

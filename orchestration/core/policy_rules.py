@@ -136,6 +136,7 @@ def _exception(given: _Exception | None) -> tuple[tuple[tuple[str, ...], ...], i
     ), within
 
 
+@cache
 def _tuple(wording: str) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(_ways(wording)))
 
@@ -163,15 +164,15 @@ def forms(verb: str) -> tuple[str, ...]:
 
 
 def _spelled_out(wording: str) -> Iterator[str]:
-    if inflected := re.search(r"(\w+)~", wording):
-        for form in forms(inflected[1]):
-            yield from _spelled_out(wording[: inflected.start()] + form + wording[inflected.end() :])
-    elif listed := re.search(r"@(\w+)", wording):
+    if listed := re.search(r"@(\w+)", wording):
         for one in _file().words[listed[1]]:
             yield from _spelled_out(wording[: listed.start()] + one + wording[listed.end() :])
     elif group := re.search(r"\(([^()]*)\)", wording):
         for one in group[1].split("|"):
             yield from _spelled_out(wording[: group.start()] + one + wording[group.end() :])
+    elif verb := re.search(r"(\w+)~", wording):
+        for form in forms(verb[1]):
+            yield from _spelled_out(wording[: verb.start()] + form + wording[verb.end() :])
     else:
         yield wording
 

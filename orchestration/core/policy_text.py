@@ -30,9 +30,9 @@ _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.
 _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
 # shapes that Unicode's table doesn't take for Latin letters, and people do
 _SHAPES = {
-    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "кκ": "k", "м": "m",
-    "○◯●": "o", "\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
-    "иц": "u", "ω": "w", "×✕✖❌": "x", "¥": "y",
+    "βßϐъьѣҍ": "b", "д": "a", "λ": "a", "¢": "c", "δԁԃ": "d", "єэԑεξәз": "e", "ғ": "f", "η": "n", "пл": "n", "π": "n", "н": "h",
+    "кκ": "k", "м": "m", "ө○◯●θѳφ\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
+    "иц": "u", "μµ": "u", "ωшщѡ": "w", "жҳ×✕✖❌": "x", "ұүҰ¥": "y",
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
@@ -73,7 +73,18 @@ def _look(char: str) -> str | None:
         return _EMOJI[char]
     if char.lower() in _SHAPE:
         return _SHAPE[char.lower()]
+    decomposed = unicodedata.normalize("NFKD", char)
+    if decomposed.isascii() and decomposed.isalnum():
+        return decomposed
+    if plain := _without_marks(char):
+        return _look(plain)
     return _named(char) or next((one for other in _confusable(char) if (one := _named(other))), char)
+
+
+def _without_marks(char: str) -> str | None:
+    """The Cyrillic or Greek letter without its descender, hook or stroke: қ is CYRILLIC SMALL LETTER KA WITH DESCENDER."""
+    name, marked, _ = unicodedata.name(char, "").partition(" WITH ")
+    return unicodedata.lookup(name) if marked and name.startswith(("CYRILLIC", "GREEK")) else None
 
 
 def _named(char: str) -> str | None:
