@@ -18,7 +18,15 @@ from urllib.parse import unquote
 
 from orchestration.core.policy_match import Hit, Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
-from orchestration.core.policy_text import address_text, addresses_in, html_parts, looks_like_html, readable, words
+from orchestration.core.policy_text import (
+    address_text,
+    addresses_in,
+    html_parts,
+    humps_apart,
+    looks_like_html,
+    readable,
+    words,
+)
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
 _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)
@@ -112,7 +120,7 @@ def check_image(address: str, alternative: str, place: str = "image", audience: 
 def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]:
     """What a title, tag or member field of Mailchimp's, or the field's name, tells of a person's health (UK GDPR art. 9)."""
     merge_tag = _merge_tags(value, place)
-    return merge_tag + check_text(f"{name}\n\n{value}".replace("_", " "), place, "public", "data")
+    return merge_tag + check_text(f"{name}\n\n{humps_apart(value)}".replace("_", " "), place, "public", "data")
 
 
 def _merge_tags(value: str, place: str) -> list[Finding]:

@@ -10,16 +10,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, skeleton, words
+from orchestration.core.policy_text import BREAK, STOP, folded, placed_words, skeleton, stem, words
 
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
 _SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+")
-_HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z]")
+_HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z0-9]")
 _MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
+_LONG = 8  # letters from which a name with one slip of the pen is taken for the name
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
-_NUMBERS = frozenset("one two three four five six seven eight nine ten few couple handful dozen".split())
+_NUMBERS = frozenset(
+    """
+    one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty
+    hundred few couple handful dozen
+    """.split()
+)
 _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
+_COMPOUND = 7  # letters from which a word may be several written together, each of at least
+_PART = 3
 NUMBER = "<n>"
 _ENDS = ""  # where a wording ends in the tree of all of them
 
@@ -38,8 +46,8 @@ class Spelt:
     """Finds names however they are written: inside longer words, split, in digits, masked ("b*tox").
 
     `inside` and `alone` map a name to its label. A name of several words is found with any gap between them, or none.
-    One that is split begins and ends where words do: "robot oxygen" has no botox in it. One that is `alone` is never a part
-    of a longer word: "specialist" has no Cialis in it.
+    One that is split begins and ends where words do: "robot oxygen" has no botox in it. A long one may have a slip: "finastride".
+    One that is `alone` is never a part of a longer word: "specialist" has no Cialis in it.
     """
 
     def __init__(self, inside: dict[str, str], alone: dict[str, str]) -> None:
@@ -48,11 +56,14 @@ class Spelt:
         self._split: dict[str, str] = {}
         self._inside: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self._begun: set[str] = set()
+        self._slips: dict[str, str] = {}
         for name in self._label:
             letters = "".join(_PLAIN.findall(name.lower()))
             for ending in _ENDINGS:
                 self._whole.setdefault(skeleton(letters + ending), name)
                 self._split.setdefault(folded(letters + ending), name)
+            if letters == name and len(skeleton(letters)) >= _LONG:
+                self._slips.update((skeleton(slip), name) for slip in _slips(letters))
             whole = folded(letters)
             self._begun.update(whole[:length] for length in range(1, len(whole)))
             if name in inside:
@@ -104,7 +115,27 @@ class Spelt:
             for inner, name in self._inside.get(key[at : at + _INSIDE], ()):
                 if key.startswith(inner, at):
                     return name
-        return None
+        if len(key) < _LONG - 1:
+            return None
+        ways = ((word, str), (folded(word), folded), (key, skeleton))
+        near = {self._slips[slip] for slip in _slips(key) if slip in self._slips}
+        return next((name for name in near if any(_is_slip(written, read(name)) for written, read in ways)), None)
+
+
+def _slips(key: str) -> set[str]:
+    """`key`, and `key` with a letter less: words with one of these in common differ by a letter, or two changed places.
+
+    Where that leaves a letter doubled it is one, as in a skeleton.
+    """
+    return {key, *(key[:at] + key[at + 1 + (key[at - 1] == key[at + 1 : at + 2]) :] for at in range(1, len(key)))}
+
+
+def _is_slip(written: str, name: str) -> bool:
+    """Whether the two differ by one letter less, more or other, or by two neighbours that changed places."""
+    start = next((at for at, (one, other) in enumerate(zip(written, name, strict=False)) if one != other), 0)
+    one, other = written[start:], name[start:]
+    moved = one[:2] == other[1::-1] and one[2:] == other[2:]
+    return moved or one[1:] == other[1:] or one[1:] == other or one == other[1:]
 
 
 def _is_letters(written: str) -> bool:
@@ -145,11 +176,12 @@ _Span = tuple[int, int]
 
 
 class Worded:
-    """Finds patterns of words in a text."""
+    """Finds patterns of words in a text. Words of theirs that are written together ("#hairlosscure") are read apart."""
 
     def __init__(self, patterns: Iterable[Near]) -> None:
         self._patterns = list(patterns)
         self._tree: dict[str, Any] = {}
+        self._known: set[str] = set()
         for number, pattern in enumerate(self._patterns):
             for role in ("say", "near", "also", "unless_after", "unless_before", "unless_near"):
                 for wording in getattr(pattern, role):
@@ -157,19 +189,37 @@ class Worded:
                     for word in wording:
                         node = node.setdefault(word, {})
                     node.setdefault(_ENDS, []).append((number, role))
+                    self._known.update(wording)
+        self._apart = lru_cache(maxsize=500_000)(self._apart)
 
     def hits(self, clean: str) -> Iterator[Hit]:
         """What is found in a readable text: of each pattern the first."""
-        text = words(clean)
+        text = [part for word in words(clean) for part in self._apart(word)]
         spans = self._spans(text)
         placed = None
         for number, pattern in enumerate(self._patterns):
             found = _first(pattern, spans, number, text)
             if found:
-                placed = placed or placed_words(clean)
+                placed = placed or [word for word in placed_words(clean) for _ in self._apart(word.text)]
                 start, end = found
                 told = " ".join(word for word in text[start:end] if word not in (STOP, BREAK))
                 yield Hit(pattern.label, told, placed[start].start, placed[end - 1].end)
+
+    def _apart(self, word: str) -> tuple[str, ...]:
+        """The words that one is made of, where each is a word of the patterns; else the word."""
+        if len(word) < _COMPOUND or word in self._known or not word.isalpha():
+            return (word,)
+        # from each place to the end, with the fewest parts
+        parts: dict[int, tuple[str, ...]] = {len(word): ()}
+        for start in range(len(word) - _PART, -1, -1):
+            ways = [
+                (part, *parts[end])
+                for end in range(start + _PART, len(word) + 1)
+                if end in parts and (part := stem(word[start:end])) in self._known
+            ]
+            if ways:
+                parts[start] = min(ways, key=len)
+        return parts.get(0, (word,))
 
     def _spans(self, text: list[str]) -> dict[tuple[int, str], list[_Span]]:
         """Where each wording stands, by the pattern and the part it plays in it."""

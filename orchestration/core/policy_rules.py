@@ -136,6 +136,7 @@ def _exception(given: _Exception | None) -> tuple[tuple[tuple[str, ...], ...], i
     ), within
 
 
+@cache
 def _tuple(wording: str) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(_ways(wording)))
 
@@ -152,6 +153,16 @@ def _ways(wording: str) -> Iterator[tuple[str, ...]]:
             yield said
 
 
+def forms(verb: str) -> tuple[str, ...]:
+    """A regular verb as it may stand in a sentence: "stop" and "stopped", "stopping". Its "stops" is read as "stop" anyway."""
+    if verb.endswith("e"):
+        return verb, f"{verb}d", f"{verb[:-1]}ing"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb, f"{verb[:-1]}ied", f"{verb}ing"
+    doubled = verb + verb[-1] if re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", verb) else verb
+    return verb, f"{doubled}ed", f"{doubled}ing"
+
+
 def _spelled_out(wording: str) -> Iterator[str]:
     if listed := re.search(r"@(\w+)", wording):
         for one in _file().words[listed[1]]:
@@ -159,6 +170,9 @@ def _spelled_out(wording: str) -> Iterator[str]:
     elif group := re.search(r"\(([^()]*)\)", wording):
         for one in group[1].split("|"):
             yield from _spelled_out(wording[: group.start()] + one + wording[group.end() :])
+    elif verb := re.search(r"(\w+)~", wording):
+        for form in forms(verb[1]):
+            yield from _spelled_out(wording[: verb.start()] + form + wording[verb.end() :])
     else:
         yield wording
 

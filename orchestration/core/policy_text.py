@@ -30,18 +30,19 @@ _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.
 _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
 # shapes that Unicode's table doesn't take for Latin letters, and people do
 _SHAPES = {
-    "βßϐ": "b", "д": "a", "¢": "c", "η": "n", "пл": "n", "н": "h", "кκ": "k", "м": "m",
-    "○◯●": "o", "\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
-    "иц": "u", "ω": "w", "×✕✖❌": "x", "¥": "y",
+    "βßϐъьѣҍ": "b", "д": "a", "λ": "a", "¢": "c", "δԁԃ": "d", "єэԑεξәз": "e", "ғ": "f", "η": "n", "пл": "n", "π": "n", "н": "h",
+    "кκ": "k", "м": "m", "ө○◯●θѳφ\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
+    "иц": "u", "μµ": "u", "ωшщѡ": "w", "жҳ×✕✖❌": "x", "ұүҰ¥": "y",
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
-_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;:]+(?=\s|$)|\n\s*\n")
+_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|\n\s*\n")
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
-# s k i n n y, b.o.t.o.x: single letters, each with the same kind of gap
+# s k i n n y, b.o.t.o.x, s a m e - d a y: single letters with small gaps
 _LETTER_BY_LETTER = re.compile(
-    r"(?<![a-z0-9])[a-z0-9](?:(?:[^\sa-z0-9]{1,2} ?| )[a-z0-9]){3,}(?![a-z0-9])", re.IGNORECASE
+    r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
 _DOUBLED = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
@@ -72,7 +73,18 @@ def _look(char: str) -> str | None:
         return _EMOJI[char]
     if char.lower() in _SHAPE:
         return _SHAPE[char.lower()]
+    decomposed = unicodedata.normalize("NFKD", char)
+    if decomposed.isascii() and decomposed.isalnum():
+        return decomposed
+    if plain := _without_marks(char):
+        return _look(plain)
     return _named(char) or next((one for other in _confusable(char) if (one := _named(other))), char)
+
+
+def _without_marks(char: str) -> str | None:
+    """The Cyrillic or Greek letter without its descender, hook or stroke: қ is CYRILLIC SMALL LETTER KA WITH DESCENDER."""
+    name, marked, _ = unicodedata.name(char, "").partition(" WITH ")
+    return unicodedata.lookup(name) if marked and name.startswith(("CYRILLIC", "GREEK")) else None
 
 
 def _named(char: str) -> str | None:
@@ -131,7 +143,7 @@ def placed_words(clean: str) -> list[Word]:
 
 @lru_cache(maxsize=500_000)
 def _word(found: str) -> str:
-    if found[0] in ".!?;:":
+    if found[0] in ".!?;":
         return STOP
     if found[0] == "\n":
         return BREAK
@@ -259,6 +271,12 @@ def _punycode(label: str) -> str:
         return label
 
 
+def humps_apart(name: str) -> str:
+    """A name as it is and, where it is written like "EczemaClub", once more in words: capitals may also mean nothing."""
+    apart = _HUMP.sub(" ", name)
+    return name if apart == name else f"{name}\n\n{apart}"
+
+
 def address_text(address: str) -> str:
     """What an address says, as text: percent-encoding undone as often as it was done, a host's look-alike letters shown."""
     for _ in range(3):
@@ -269,4 +287,4 @@ def address_text(address: str) -> str:
         host = ""
     if "xn--" in host:
         address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
-    return address
+    return humps_apart(address)

@@ -24,6 +24,7 @@ UNSUBSCRIBE = '<a href="*|UNSUB|*">Unsubscribe</a>'
 BREAKING = {
     "medicine_named": "Ask us about b\u200bοtox",
     "medicine_hinted_at": "Anti-wrinkle injections from £99",
+    "filler_dissolver_hinted_at": "Book your filler dissolving appointment",
     "minoxidil_by_mouth": "Minoxidil tablets",
     "medicine_unlicensed": "Unlicensed minoxidil",
     "medicine_without_licence_stated": "Minoxidil for you",

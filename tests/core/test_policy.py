@@ -35,6 +35,11 @@ INNOCENT = [
     "Boot ox-blood polish for a robot",
     "Free delivery and same-day dispatch",
     "Eh to X, and on to Y",
+    "Stop losing hair ties",
+    "Calms flushed cheeks",
+    "Helps protect against sunburn",
+    "Reduces the appearance of thread veins",
+    "Our newsletter lands on the same day each month",
 ]
 # made here and not taken from the check's own table
 LOOK_ALIKES = {
@@ -164,6 +169,40 @@ def test_any_text_can_be_checked(text):
 @pytest.mark.parametrize("masked", ["b*tox", "B**ox", "fin*steride", "o•empic", "w*g*vy"])
 def test_a_masked_name_is_a_name(masked):
     assert "medicine_named" in broken(f"Ask about {masked} now")
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([name for name in NAMES if name.isalpha() and len(set(name)) >= 9]),
+    st.randoms(use_true_random=False),
+)
+def test_a_slip_in_a_long_name_hides_nothing(name, rng):
+    at = rng.randrange(1, len(name) - 1)
+    for slip in (
+        name[:at] + name[at + 1 :],
+        name[:at] + name[at + 1] + name[at] + name[at + 2 :],
+        f"{name[:at]}x{name[at:]}",
+    ):
+        assert broken(f"Ask about {slip} now") & {"medicine_named", "medicine_unlicensed"}, slip
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("#lipfillerdeal ends Friday", "pressure_on_procedures"),
+        ("S a m e - d a y delivery", "same_day_delivery"),
+        ("Delivery: samed\u200bay", "same_day_delivery"),
+        ("Relieved my psoriasis", "medicinal_claim"),
+        ("\u049aеn\u0430log, \u0456n sto\u0441\u049b", "medicine_named"),
+    ],
+)
+def test_words_are_read_however_they_are_joined_parted_and_inflected(text, rule):
+    assert broken(text) == {rule}
+
+
+def test_capitals_part_the_words_of_a_name_that_has_no_spaces():
+    assert {one.rule for one in check_data("EczemaClub", "tag")} == {"health_word_in_data"}
+    assert {one.rule for one in check_address("https://shop.test/p/MyHairLossPills")} == {"medicine_hinted_at"}
 
 
 @pytest.mark.parametrize("text", INNOCENT)
