@@ -58,26 +58,42 @@ def doubtful_since(warehouse: Warehouse, emails: Mapping[str, str], planned_at: 
     return {one for one, told in said.items() if told.unconfirmed_since and told.unconfirmed_since > planned_at}
 
 
+# Rows that say "unsubscribe" and could not land for another fault: a no is a no, whatever else is wrong with its row.
+_REJECTED_NOES = r"""
+with texts as (
+    select lower(coalesce(try(decode(original)), replace(original::varchar, '\x22', '"'))) as said
+    from lake.raw.rejects
+    where source = 'signups' and status = 'open'
+)
+
+select distinct unnest(regexp_extract_all(said, '[^\s"\\<>,;:]+@[^\s"\\<>,;]+'))
+from texts
+where contains(said, 'unsubscribe')
+"""
+
+
 def still_addressable(warehouse: Warehouse, emails: Mapping[str, str]) -> set[str]:
     """Which contacts (id → address about to be written to) may be written to there, by what is known at this moment.
 
-    That is who was addressable at that very address in the last complete build, less who unsubscribed in a file that was
-    ingested since, or in an event that is dated after it.
+    That is who was addressable at that very address in the last complete build, less who unsubscribed, by that address or
+    another of theirs, in a file that was ingested since, in an event that is dated after it, or in a row that was rejected.
     """
     build = warehouse.last_build()
     if build is None:
         return set()
-    with warehouse.reader(at=build.snapshot_id) as con:
-        rows = con.execute(
-            "select contact_id::varchar, email from lake.marts.contacts "
-            "where is_addressable and contact_id in (select unnest($asked::uuid[]))",
-            {"asked": list(emails)},
-        ).fetchall()
     with warehouse.latest() as con:
         gone = con.execute(
-            "select distinct email from lake.raw.signups "
+            "select email, address_id::varchar from lake.raw.signups "
             "where \"action\" = 'unsubscribe' and (batch_id > ? or occurred_at > ?)",
             [build.batch_id, build.as_of],
         ).fetchall()
-    refused = {email for (email,) in gone}
+        rejected = con.execute(_REJECTED_NOES).fetchall()
+    with warehouse.reader(at=build.snapshot_id) as con:
+        rows = con.execute(
+            "select contact_id::varchar, email from lake.marts.contacts "
+            "where is_addressable and contact_id in (select unnest($asked::uuid[])) and contact_id not in ("
+            "select contact_id from lake.intermediate.int_address_owners where address_id in (select unnest($gone::uuid[])))",
+            {"asked": list(emails), "gone": [address_id for _, address_id in gone if address_id]},
+        ).fetchall()
+    refused = {email for email, _ in gone} | {email for (email,) in rejected}
     return {contact_id for contact_id, email in rows if email == emails[contact_id] and email not in refused}

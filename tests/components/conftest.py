@@ -180,6 +180,8 @@ create table lake.marts.contacts (
 );
 create table lake.marts.segment_members (contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table lake.marts.segment_history (contact_id uuid);
+create table lake.intermediate.int_address_owners (
+    address_id uuid, contact_id uuid, owned_from timestamptz, owned_until timestamptz);
 create table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
 """

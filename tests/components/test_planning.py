@@ -32,6 +32,8 @@ create table if not exists lake.intermediate.int_bought_together (sku varchar, r
 create table if not exists lake.staging.stg_products (
     sku varchar, product_name varchar, url varchar, price decimal(18, 2), currency varchar, in_stock boolean);
 create table if not exists lake.staging.stg_policy_checks (kind varchar, item_id varchar, is_barred boolean);
+create table if not exists lake.intermediate.int_address_owners (
+    address_id uuid, contact_id uuid, owned_from timestamptz, owned_until timestamptz);
 create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
 """

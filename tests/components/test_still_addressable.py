@@ -11,7 +11,7 @@ from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
-ADA, BEN = UUID(int=1), UUID(int=2)
+ADA, BEN, ADAS_OLD_ADDRESS = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 @pytest.fixture
@@ -19,6 +19,8 @@ def warehouse(tmp_path):
     found = Warehouse(Settings.from_env({"DATA_DIR": str(tmp_path)}))
     with found.writer() as con:
         con.execute("create table lake.marts.contacts (contact_id uuid, email varchar, is_addressable boolean)")
+        con.execute("create table lake.intermediate.int_address_owners (address_id uuid, contact_id uuid)")
+        con.execute("insert into lake.intermediate.int_address_owners values (?, ?)", [ADAS_OLD_ADDRESS, ADA])
         con.execute(
             "insert into lake.marts.contacts values (?, 'ada@mail.test', true), (?, 'ben@mail.test', false)", [ADA, BEN]
         )
@@ -56,6 +58,36 @@ def test_not_who_unsubscribed_at_a_time_the_build_had_not_reached(warehouse):
 
 def test_an_unsubscribe_that_the_build_has_seen_is_the_models_to_judge(warehouse):
     unsubscribe(warehouse, batch_id=0, occurred_at=AS_OF - timedelta(days=1))
+    assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == {str(ADA)}
+
+
+def test_not_who_unsubscribed_by_an_address_they_had_before(warehouse):
+    with warehouse.writer() as con:
+        con.execute(
+            'insert into lake.raw.signups (event_id, occurred_at, email, address_id, "action", batch_id) '
+            "values ('u2', ?, 'old@mail.test', ?, 'unsubscribe', 1)",
+            [AS_OF, ADAS_OLD_ADDRESS],
+        )
+    assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == set()
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        b'{"event_id": "u3", "email":"Ada@mail.test", "action": "unsubscribe"}',
+        b'{"email":"ada@mail.test","action":"unsubscribe","first_name":"\xff"}',
+        b"u3,ada@mail.test,unsubscribe",
+    ],
+)
+def test_not_who_unsubscribed_in_a_row_that_was_rejected_until_somebody_lets_go_of_it(warehouse, original):
+    with warehouse.writer() as con:
+        con.execute(
+            "insert into lake.raw.rejects (source, reason, original, status) values ('signups', 'interests: missing', ?, 'open')",
+            [original],
+        )
+    assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == set()
+    with warehouse.writer() as con:
+        con.execute("update lake.raw.rejects set status = 'dismissed'")
     assert still_addressable(warehouse, {str(ADA): "ada@mail.test"}) == {str(ADA)}
 
 

@@ -45,6 +45,8 @@ create table lake.marts.segment_members (contact_id uuid, segment varchar, reaso
 create table lake.marts.segment_history (contact_id uuid);
 create table lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar, reason varchar);
 create table lake.marts.orders (contact_id uuid, skus varchar[], is_void boolean);
+create table lake.intermediate.int_address_owners (
+    address_id uuid, contact_id uuid, owned_from timestamptz, owned_until timestamptz);
 create table lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table lake.intermediate.int_signups (email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
 create table lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);

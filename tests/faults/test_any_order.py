@@ -67,6 +67,8 @@ create table if not exists lake.marts.segment_members (
     contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
 create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
 create table if not exists lake.marts.recommended_articles (contact_id uuid, rank bigint, article_id varchar);
+create table if not exists lake.intermediate.int_address_owners (
+    address_id uuid, contact_id uuid, owned_from timestamptz, owned_until timestamptz);
 create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
 create table if not exists lake.intermediate.int_signups (
     email varchar, occurred_at timestamptz, signup_action varchar, event_id varchar);
