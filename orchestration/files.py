@@ -48,6 +48,17 @@ def sync_folders(folders: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a complete file the name of another one, whose content is gone then, also after a power cut."""
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.replace(path)
+    sync_folders([path.parent])
+
+
 def write_privately(path: Path, text: str) -> None:
     """Write a file that only its owner reads; whoever looks sees the old text or the new, also after a power cut.
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.core.erasure import Person, Traces, is_about, without_person
-from orchestration.files import sha256_of
+from orchestration.files import put_in_place, sha256_of
 from orchestration.resources import landing_archive
 from orchestration.resources.erasure_read import csv_header, is_gzip, lines_of, may_hold
 from orchestration.resources.forgotten import Forgotten
@@ -118,7 +118,7 @@ def _put_in_place(con: duckdb.DuckDBPyConnection, name: str, path: Path, draft: 
             "now": datetime.now(UTC),
         },
     )
-    draft.replace(path)
+    put_in_place(draft, path)
 
 
 def _rewrite(path: Path, draft: Path, judge: "_Judge") -> None:
