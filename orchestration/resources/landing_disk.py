@@ -1,6 +1,7 @@
 """What lies under landing/, by names and times; no content is read."""
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,16 +27,23 @@ def file_on_disk(root: Path, path: str) -> LandingFile | None:
     format = _format(path)
     if format is None or _is_passed_over(path.rpartition("/")[2]):
         return None
-    try:
-        stat = (root / path).stat()
-    except FileNotFoundError:
-        return None
-    return LandingFile(path, path.partition("/")[0], format, stat.st_size, stat.st_mtime_ns)
+    found = _look_at(root / path)
+    return _file(path, format, found) if found and stat.S_ISREG(found.st_mode) else None
 
 
 def is_folder(root: Path, path: str) -> bool:
     """Whether a path under landing/ is a folder that files may lie in."""
-    return not _is_passed_over(path.rpartition("/")[2]) and (root / path).is_dir()
+    found = _look_at(root / path)
+    return not _is_passed_over(path.rpartition("/")[2]) and found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is UTF-8. No table can hold one that is not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def changed_at(folder: Path) -> int | None:
@@ -50,15 +58,15 @@ def changed_at(folder: Path) -> int | None:
 
 
 def passed_over(settings: Settings) -> list[str]:
-    """What under landing/ is nobody's: files of an ending that no source has, and what lies in no source's folder. Sorted.
+    """What under landing/ is nobody's: what is no file with an ending of a source's, and what lies in no source's folder. Sorted.
 
     A folder that is no source ends in a slash. Names that say they are unfinished or hidden are left out: they are meant to be.
     """
     root = settings.landing_dir
     strays = [
-        f"{entry.name}/" if entry.is_dir() else entry.name
+        f"{_shown(entry.name)}/" if _is_folder(entry) else _shown(entry.name)
         for entry in _entries(root)
-        if not (entry.name in SOURCES and entry.is_dir())
+        if not (entry.name in SOURCES and _is_folder(entry))
     ]
     return sorted([*strays, *(path for name in SOURCES for path in _unknown(root, name))])
 
@@ -66,23 +74,47 @@ def passed_over(settings: Settings) -> list[str]:
 def _unknown(root: Path, folder: str) -> Iterator[str]:
     for entry in _entries(root / folder):
         path = f"{folder}/{entry.name}"
-        if entry.is_dir():
+        found = _look_at(entry)
+        if not is_text(entry.name):
+            yield _shown(path)
+        elif found and stat.S_ISDIR(found.st_mode):
             yield from _unknown(root, path)
-        elif _format(entry.name) is None:
+        elif _format(entry.name) is None or found is None or not stat.S_ISREG(found.st_mode):
             yield path
 
 
 def _under(root: Path, folder: str) -> Iterator[LandingFile]:
     for entry in _entries(root / folder):
         path = f"{folder}/{entry.name}"
-        if entry.is_dir():
+        found = _look_at(entry) if is_text(entry.name) else None
+        if found is None:
+            continue
+        if stat.S_ISDIR(found.st_mode):
             yield from _under(root, path)
-        elif format := _format(entry.name):
-            try:
-                stat = entry.stat()
-            except FileNotFoundError:
-                continue
-            yield LandingFile(path, path.partition("/")[0], format, stat.st_size, stat.st_mtime_ns)
+        # a pipe would be waited for without end, a device would never end
+        elif stat.S_ISREG(found.st_mode) and (format := _format(entry.name)):
+            yield _file(path, format, found)
+
+
+def _file(path: str, format: str, found: os.stat_result) -> LandingFile:
+    return LandingFile(path, path.partition("/")[0], format, found.st_size, found.st_mtime_ns)
+
+
+def _look_at(entry: os.DirEntry | Path) -> os.stat_result | None:
+    """What is behind a name; None where it is gone, is a link in a circle or to nowhere, or may not be looked at."""
+    try:
+        return entry.stat()
+    except OSError:
+        return None
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    found = _look_at(entry)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _entries(folder: Path) -> list[os.DirEntry]:

@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import NoBuildYet
-from orchestration.resources.landing_disk import changed_at, file_on_disk, is_folder
+from orchestration.resources.landing_disk import changed_at, file_on_disk, is_folder, is_text
 from orchestration.resources.landing_known import unknown_paths
 from orchestration.resources.landing_read import LandingFile
 from orchestration.resources.warehouse import Warehouse
@@ -53,9 +53,10 @@ def look(settings: Settings, warehouse: Warehouse, folders: Mapping[str, int] | 
 
 def _names(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208, a Path for each of 100,000 names takes a second
+        found = os.listdir(folder)  # noqa: PTH208, a Path for each of 100,000 names takes a second
     except FileNotFoundError:
         return []
+    return [name for name in found if is_text(name)]
 
 
 def _unknown(warehouse: Warehouse, paths: Sequence[str]) -> Sequence[str]:

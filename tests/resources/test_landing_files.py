@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from orchestration.resources.landing import ingest
+from orchestration.resources.landing_disk import passed_over
 from orchestration.resources.landing_look import look
 
 BOM = b"\xef\xbb\xbf"
@@ -352,3 +353,21 @@ def test_killed_before_the_commit_nothing_has_happened_and_the_next_run_goes_on(
     assert views(shop) == ["v-1"]
     assert len(shop.rejects()) == 1
     assert shop.rows("select count(*), count(distinct batch_id) from raw.landing_files") == [(2, 1)]
+
+
+def test_what_is_no_file_stops_no_other_and_is_told(shop, rows):
+    shop.drop("article_views/a.jsonl", lines(rows.view()))
+    folder = shop.settings.landing_dir / "article_views"
+    os.mkfifo(folder / "pipe.jsonl")  # to open it would wait without end
+    (folder / "circle.jsonl").symlink_to("circle.jsonl")
+    (folder / "nowhere.jsonl").symlink_to("gone.jsonl")
+    (folder / os.fsdecode(b"latin\xe9.jsonl")).write_bytes(lines(rows.view(event_id="v-2")))
+    assert shop.new() == ["article_views/a.jsonl"]
+    shop.ingest()
+    assert views(shop) == ["v-1"]
+    assert passed_over(shop.settings) == [
+        "article_views/circle.jsonl",
+        "article_views/latin\\xe9.jsonl",
+        "article_views/nowhere.jsonl",
+        "article_views/pipe.jsonl",
+    ]
