@@ -23,6 +23,7 @@ from orchestration.core.wave import WaveDraft, new_wave_id
 from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_planning import counts_of
 from orchestration.resources.models import segments
+from orchestration.resources.models_version import lacks_segment
 from orchestration.resources.warehouse import Build, Warehouse
 from orchestration.settings import Settings
 
@@ -178,8 +179,8 @@ def plan(
 ) -> Plan:
     """Freeze the audience of a new wave of `campaign`, or, with `rehearse`, only say what it would be.
 
-    Raises NoBuildYet before the first complete build, CampaignError for a segment that is no model, AlreadyClaimed when
-    another wave got in between (nothing is written then; plan again).
+    Raises NoBuildYet before the first complete build, CampaignError for a segment that is no model or that no build has yet,
+    AlreadyClaimed when another wave got in between (nothing is written then; plan again).
     """
     kept: Plan | None = None
     try:
@@ -236,6 +237,11 @@ def _check_segment(con: DuckDBPyConnection, campaign: Campaign) -> None:
         raise CampaignError(
             f"Campaign {campaign.name}: there is no segment {campaign.segment!r}. "
             f"There are {', '.join(segments())}; a new one is one SQL file under dbt_project/models/segments."
+        )
+    # a start that is noted now would be earlier than the entry of everybody who is in it: a backlog, taken for new
+    if lacks_segment(con, campaign.segment):
+        raise CampaignError(
+            f"Campaign {campaign.name}: no build has its segment {campaign.segment!r} yet. Run the job models first."
         )
 
 

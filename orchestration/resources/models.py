@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestration.core.audience import LONDON
 from orchestration.core.errors import BuildFailed, PennypostError
-from orchestration.resources.models_version import is_made_by, note_version, project_version
+from orchestration.resources.models_version import is_made_by, note_segments, note_version, project_version
 from orchestration.resources.policy_checks import check_what_is_new
 from orchestration.resources.unfinished import begin, take_back
 from orchestration.resources.warehouse import Build, Warehouse, last_build
@@ -66,7 +66,7 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
     Raises BuildFailed that names what failed; what readers see then stays the last complete build. Raises PennypostError
     where `as_of` is earlier than the last build's.
     """
-    version = project_version(DBT_DIR)
+    version, made = project_version(DBT_DIR), segments()
     command = ["build", "--exclude-resource-type", "unit_test"]
     with warehouse.lock(why="building the models"):
         with warehouse.writer() as con:
@@ -90,6 +90,7 @@ def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildRep
         with warehouse.writer() as con:
             if is_changed:
                 note_version(con, version)
+            note_segments(con, made)
             recorded = warehouse.record_build(
                 con, build_id=str(uuid.uuid4()), build_no=build_vars["build_no"], as_of=as_of
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 VERSION = "models"  # among the cursors: the project that made the tables; not there while one is making them anew
+SEGMENT = "segment "  # among the cursors, before the name of each segment that the last build had
 SUFFIXES = (".sql", ".csv")
 
 
@@ -32,3 +33,15 @@ def note_version(con: duckdb.DuckDBPyConnection, version: int | None) -> None:
     con.execute("delete from lake.raw.cursors where name = ?", [VERSION])
     if version is not None:
         con.execute("insert into lake.raw.cursors values (?, ?)", [VERSION, version])
+
+
+def note_segments(con: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    """Say which segments a build has, before it is recorded: the snapshot that readers see then says it too."""
+    con.execute("delete from lake.raw.cursors where starts_with(name, ?)", [SEGMENT])
+    con.executemany("insert into lake.raw.cursors values (?, 0)", [[SEGMENT + name] for name in names])
+
+
+def lacks_segment(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the build that a reader sees was made without a segment. One from before they were noted lacks none."""
+    rows = con.execute("select name from lake.raw.cursors where starts_with(name, ?)", [SEGMENT]).fetchall()
+    return bool(rows) and (SEGMENT + name,) not in rows

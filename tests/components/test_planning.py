@@ -14,6 +14,7 @@ from orchestration.core.campaign import Articles, Campaign, Offer, Products, Ree
 from orchestration.core.errors import CampaignError, NoBuildYet
 from orchestration.resources import ledger_file
 from orchestration.resources.ledger import Ledger
+from orchestration.resources.models_version import note_segments
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -469,6 +470,27 @@ def test_a_segment_that_is_no_model_is_told_with_those_that_are(shop):
     shop.build()
     with pytest.raises(CampaignError, match="no segment 'nobody'.*new_subscribers"):
         shop.plan(campaign(segment="nobody"))
+
+
+def test_a_campaign_does_not_start_before_a_build_has_its_segment(
+    shop,
+):
+    def build(as_of, *segments):
+        with shop.warehouse.writer() as con:
+            note_segments(con, list(segments))
+            shop.warehouse.record_build(con, build_id=f"b{as_of}", build_no=as_of.hour, as_of=as_of)
+
+    shop.person(segment="treatment_readers")
+    shop.build()
+    later = NOW + timedelta(hours=1)
+    build(NOW, "treatment_readers")
+    with pytest.raises(CampaignError, match="no build has its segment 'new_subscribers' yet. Run the job models"):
+        shop.plan(campaign(), backlog="record")
+    contact = shop.person(entered_at=later)
+    shop.build(2)
+    build(later, "treatment_readers", "new_subscribers")
+    planned = shop.plan(campaign(), backlog="record", fixed_as_of=later)
+    assert shop.decided(planned) == {contact: ("excluded", "entered_before_start")}
 
 
 def test_before_the_first_build_there_is_nothing_to_plan_from(shop):

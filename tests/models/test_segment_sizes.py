@@ -10,7 +10,9 @@ import duckdb
 import pytest
 
 from orchestration.core.identity import address_id
+from orchestration.resources import models
 from orchestration.resources.keys import contact_key
+from orchestration.resources.models_version import lacks_segment
 
 EVENTS = """
 create table told_{source} as
@@ -170,3 +172,9 @@ def test_each_segment_has_the_members_of_an_independent_count(world, counted, se
     members = {contact for name, contact in world.second.members() if name == segment}
     assert len(members) > 25
     assert {expected.get(contact, contact) for contact in members} == set(expected.values())
+
+
+def test_a_build_says_which_segments_it_has(world):
+    with world.warehouse.latest() as con:
+        assert [lacks_segment(con, name) for name in models.segments()] == [False] * 3
+        assert lacks_segment(con, "thought_of_since")
