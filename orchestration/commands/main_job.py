@@ -19,6 +19,7 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 # Dagster's log of a run is in its UI; a command prints what came of it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+OURS = "orchestration.core.errors."
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,10 @@ def _run(code_location: Any, name: str, instance: Any) -> Any:
 
 
 def _said(error: Any) -> str:
-    while error.cause is not None:
+    """What the first error of ours says, which knows what to do about what caused it; else what the cause of all says."""
+    while error.cause is not None and not error.message.startswith(OURS):
         error = error.cause
-    return error.message.strip().removeprefix(f"orchestration.core.errors.{error.cls_name}: ")
+    return error.message.strip().removeprefix(f"{OURS}{error.cls_name}: ")
 
 
 def _batches(services: Services) -> int:

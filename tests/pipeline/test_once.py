@@ -1,11 +1,15 @@
 """`make once`: the table a person reads, the emails that go out, and that none goes out twice."""
 
 import re
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from dagster._utils.error import serializable_error_info_from_exc_info
 
+from orchestration.commands import main_job
+from orchestration.core.errors import MailchimpUnknown
 from orchestration.demo.events import signup_row
 from orchestration.demo.files import json_lines, put
 
@@ -166,3 +170,14 @@ def test_a_step_that_fails_ends_the_command_at_once_and_says_what_was_wrong(comm
     assert "Job main failed" in ran.err
     assert str(command.data_dir) in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_failed_job_is_told_in_our_own_words_not_in_those_of_what_caused_it():
+    try:
+        try:
+            raise OSError("HTTPConnectionPool(host='127.0.0.1', port=8025): Max retries exceeded")
+        except OSError as cause:
+            raise MailchimpUnknown("Mailchimp can't be reached. Start again later.") from cause
+    except MailchimpUnknown:
+        error = serializable_error_info_from_exc_info(sys.exc_info())
+    assert main_job._said(error) == "Mailchimp can't be reached. Start again later."
