@@ -14,12 +14,14 @@ from typing import Any
 from orchestration.commands.console import table
 from orchestration.components.services import Services
 from orchestration.core.errors import PennypostError
+from orchestration.resources.landing_disk import passed_over
 from orchestration.resources.restore import check_restored
 from orchestration.settings import PROJECT_DIR, Settings
 
 # Dagster's log of a run is in its UI; a command prints what came of it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 OURS = "orchestration.core.errors."
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _batches(services: Services) -> int:
 
 
 def _tell(services: Services, result: Any, before: int) -> Told:
-    rows = [*_sources(services, before), *_segments(services)]
+    rows = [*_sources(services, before), *_passed_over(services.settings), *_segments(services)]
     campaigns, sent = _campaigns(services, result)
     text = table([*rows, *campaigns], heads=("what", "name", "count", "of which"))
     return Told(text, sent)
@@ -134,6 +136,13 @@ def _sources(services: Services, before: int) -> list[tuple[str, ...]]:
         ("source", source, str(landed), f"from {files} files, {rejected} rejects")
         for source, landed, rejected, files in found
     ]
+
+
+def _passed_over(settings: Settings) -> list[tuple[str, ...]]:
+    over = passed_over(settings)
+    return (
+        [("landing", "passed over, no source's", str(len(over)), "such as " + ", ".join(over[:NAMED]))] if over else []
+    )
 
 
 def _segments(services: Services) -> list[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from orchestration.commands import main_job
 from orchestration.core.errors import MailchimpUnknown
 from orchestration.demo.events import signup_row
 from orchestration.demo.files import json_lines, put
+from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -181,3 +182,13 @@ def test_a_failed_job_is_told_in_our_own_words_not_in_those_of_what_caused_it():
     except MailchimpUnknown:
         error = serializable_error_info_from_exc_info(sys.exc_info())
     assert main_job._said(error) == "Mailchimp can't be reached. Start again later."
+
+
+def test_files_that_no_source_takes_are_told(tmp_path):
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path)})
+    folder = settings.landing_dir / "orders"
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").write_text("{}")
+    assert main_job._passed_over(settings) == []
+    (folder / "b.JSONL").write_text("{}")
+    assert main_job._passed_over(settings) == [("landing", "passed over, no source's", "1", "such as orders/b.JSONL")]
