@@ -15,6 +15,7 @@ from orchestration.commands.processes import (
     beside,
     collector,
     port_is_free,
+    run_worker,
     sandbox,
     still_there,
     until_interrupted,
@@ -82,13 +83,14 @@ def made_up_shop(settings: Settings) -> Iterator[Shop]:
         with beside(ui, log=logs / "dagster.log") as dagster:
             print("Running the main job: events in, models, campaigns …", flush=True)
             told = run_main_job(settings)
-            wait_for(
-                f"http://127.0.0.1:{settings.ui_port}/server_info",
-                process=dagster,
-                log=logs / "dagster.log",
-                seconds=120,
-            )
-            yield Shop(told, {logs / "dagster.log": dagster, logs / "collector.log": door})
+            with run_worker(settings):
+                wait_for(
+                    f"http://127.0.0.1:{settings.ui_port}/server_info",
+                    process=dagster,
+                    log=logs / "dagster.log",
+                    seconds=120,
+                )
+                yield Shop(told, {logs / "dagster.log": dagster, logs / "collector.log": door})
 
 
 def _open_the_demos_doors() -> None:
