@@ -1,4 +1,4 @@
-"""The resident worker without the project, for the jobs of held_job.py. Its code is out of date once DATA_DIR has a file `changed`."""
+"""The resident worker without the project, for the jobs of held_job.py. A file `changed` in DATA_DIR says that its code has."""
 
 from orchestration.commands.console import command
 from orchestration.commands.worker import Worker
