@@ -1,7 +1,8 @@
 """The resident worker: a process that has Dagster, dbt and the definitions imported, and forks a child for each run.
 
 A run keeps a process of its own, whose memory comes back and whose death harms no other; what is saved is the seconds of imports
-and of dbt's reading of the project. The worker itself opens no database and starts no thread: neither survives a fork.
+and of reading the dbt project. The worker itself opens no database and does nothing in threads, since neither survives a fork
+(the idle ones of numeric libraries see to that themselves).
 
 When a file of the project has changed it takes no more runs (Dagster's own way then starts them, with the new code), and begins
 anew once its last child has ended.
@@ -17,7 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import dagster as dg
 from dagster._cli.api import _execute_run_command_body
@@ -25,6 +28,7 @@ from dagster._utils.interrupts import capture_interrupts
 
 from orchestration.commands.console import command
 from orchestration.commands.processes import die_with_parent
+from orchestration.core.policy_rules import Audience, Place, matchers
 from orchestration.resources.launcher import NO, YES, worker_link
 from orchestration.resources.liveness import vouch
 from orchestration.resources.models import parse_ahead
@@ -129,11 +133,13 @@ def _changed_at(path: str) -> int:
 
 
 def load(settings: Settings) -> None:
-    """Import all that a run needs, and read the dbt project."""
+    """Import all that a run needs, and read the dbt project and the rules for emails."""
     from orchestration.definitions import defs
 
     defs().get_repository_def()
     parse_ahead(settings)
+    for audience, place in product(get_args(Audience), get_args(Place)):
+        matchers(audience, place)
     gc.freeze()  # so that no child's collection writes into the pages it shares with the others
 
 
