@@ -8,9 +8,9 @@ export DATA_DIR ?= $(CURDIR)/data
 TRAFFIC := $(CURDIR)/test-results/traffic.jsonl
 # without compiled files each process would compile all it imports, for six seconds
 unexport PYTHONDONTWRITEBYTECODE
-export LANDING AS_OF Q CONTACT TO FROM MINUTES SOURCE REASON FILE
+export LANDING AS_OF Q CONTACT TO FROM MINUTES SIGNUPS SOURCE REASON FILE
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector rejects mend replay dismiss bench-soak
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector rejects mend replay dismiss bench-soak bench-latency
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -85,6 +85,9 @@ lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
+
+bench-latency: setup ## SIGNUPS (50) in MINUTES (10) under 20 views a second: seconds until each has its email, by stage
+	$(PY) tests/benchmarks/bench_latency.py --signups $${SIGNUPS:-50} --minutes $${MINUTES:-10}
 
 bench-soak: setup ## MINUTES (15) at a steady rate: what levels off, and what does not
 	$(PY) tests/benchmarks/bench_soak.py --minutes $${MINUTES:-15}

@@ -1,7 +1,6 @@
 """Running Dagster jobs in this process, on the instance whose UI shows them, and telling what came of it."""
 
 import os
-import shutil
 import time
 import uuid
 import warnings
@@ -14,9 +13,10 @@ from typing import Any
 from orchestration.commands.console import table
 from orchestration.components.services import Services
 from orchestration.core.errors import PennypostError
+from orchestration.resources.dagster_home import make_dagster_home
 from orchestration.resources.landing_disk import passed_over
 from orchestration.resources.restore import check_restored
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import Settings
 
 # Dagster's log of a run is in its UI; a command prints what came of it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -38,9 +38,8 @@ def prepare(settings: Settings) -> None:
     Raises BackupError where DATA_DIR was restored by half.
     """
     check_restored(settings)
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    make_dagster_home(settings)
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_DIR / "dagster.yaml", settings.dagster_home / "dagster.yaml")
     os.environ.update(
         DATA_DIR=str(settings.data_dir), LANDING=str(settings.landing_dir), DAGSTER_HOME=str(settings.dagster_home)
     )

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from orchestration.core.errors import PennypostError
@@ -30,7 +30,7 @@ def beside(arguments: Sequence[str], *, log: Path, env: Mapping[str, str] | None
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,  # a killed command must not leave servers behind
+            preexec_fn=_on_its_own,  # a killed command must not leave servers behind
         )
         try:
             yield process
@@ -48,11 +48,16 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _die_with_parent() -> None:
+def _on_its_own() -> None:
     # A Ctrl-C at the terminal is the command's to handle: it ends its children in order.
     os.setpgrp()
     # A shell starts what it runs in the background with SIGINT ignored; Dagster would then ignore SIGTERM, too.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """Have this process be told to end when its parent dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -115,6 +120,11 @@ def collector(settings: Settings) -> Iterator[subprocess.Popen]:
             f"http://{settings.collector_host}:{settings.collector_port}/healthz", process=process, log=log, seconds=30
         )
         yield process
+
+
+def run_worker(settings: Settings) -> AbstractContextManager[subprocess.Popen]:
+    """The worker that runs are handed to, until the end of the block; without it they start slower."""
+    return beside(["-m", "orchestration.commands.worker"], log=settings.data_dir / "logs" / "worker.log")
 
 
 def still_there(processes: Mapping[Path, subprocess.Popen]) -> None:

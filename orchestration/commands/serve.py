@@ -2,7 +2,7 @@
 
 from orchestration.commands.console import command
 from orchestration.commands.main_job import prepare, wake_instance
-from orchestration.commands.processes import beside, collector, still_there, until_interrupted, wait_for
+from orchestration.commands.processes import beside, collector, run_worker, still_there, until_interrupted, wait_for
 from orchestration.components.catalogue import all_campaigns
 from orchestration.core.errors import SettingsError
 from orchestration.settings import Settings
@@ -22,7 +22,7 @@ def main() -> None:
     all_campaigns()  # a campaign file that can't be read is told here, not in a log
     log = settings.data_dir / "logs" / "dagster.log"
     ui = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(settings.ui_port)]
-    with collector(settings) as door, beside(ui, log=log) as dagster:
+    with collector(settings) as door, run_worker(settings), beside(ui, log=log) as dagster:
         wait_for(f"http://127.0.0.1:{settings.ui_port}/server_info", process=dagster, log=log, seconds=120)
         print(
             f"Dagster is at http://127.0.0.1:{settings.ui_port}. Files that land in {settings.landing_dir} start it. "

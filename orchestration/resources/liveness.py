@@ -4,7 +4,8 @@ A killed process can't say so. Each run therefore holds an operating-system lock
 when the process dies; a run that Dagster believes under way, whose lock is free, is failed here and its pool slots freed, so that
 the next run goes on within seconds (DESIGN 4).
 
-A run that Dagster is only starting has no process that could hold a lock: its code server is asked for it.
+A child of the resident worker holds it before the launch has ended. A run that Dagster's code server is only starting has no
+process that could hold it: the server is asked for it.
 """
 
 import fcntl
@@ -70,15 +71,7 @@ def bury_the_dead(instance: dg.DagsterInstance, settings: Settings, *, starting:
     folder = _folder(settings)
     left_over = {path.name for path in folder.iterdir()} if folder.exists() else set()
     under_way = instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY))
-    dead = [
-        record.dagster_run
-        for record in under_way
-        if (
-            starting or _is_given_up(record)
-            if record.dagster_run.status == dg.DagsterRunStatus.STARTING
-            else _is_gone(folder / record.dagster_run.run_id, started=record.start_time)
-        )
-    ]
+    dead = [record.dagster_run for record in under_way if _is_dead(record, folder, starting=starting)]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone. Start it again: it goes on where it was.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -90,6 +83,13 @@ def bury_the_dead(instance: dg.DagsterInstance, settings: Settings, *, starting:
 
 def _folder(settings: Settings) -> Path:
     return settings.data_dir / "runs"
+
+
+def _is_dead(record: dg.RunRecord, folder: Path, *, starting: bool) -> bool:
+    path = folder / record.dagster_run.run_id
+    if record.dagster_run.status == dg.DagsterRunStatus.STARTING and not path.exists():
+        return starting or _is_given_up(record)
+    return _is_gone(path, started=record.start_time)
 
 
 def _is_given_up(record: dg.RunRecord) -> bool:

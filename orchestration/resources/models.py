@@ -24,6 +24,9 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 log = logging.getLogger(__name__)
 
+# What `parse_ahead` read, by the version of the project: for one build, since building changes it.
+_parsed: dict[int, Any] = {}
+
 DBT_DIR = PROJECT_DIR / "dbt_project"
 
 
@@ -58,6 +61,15 @@ def manifest(settings: Settings) -> dict[str, Any]:
     if not path.exists() or path.stat().st_mtime < max(file.stat().st_mtime for file in sources):
         _dbt(settings, ["parse"])
     return json.loads(path.read_text())
+
+
+def parse_ahead(settings: Settings) -> None:
+    """Have dbt read the project now, for the next build of this process or of one forked from it. Opens no database."""
+    version = project_version(DBT_DIR)
+    with _environment(settings):
+        outcome = _parse(settings)
+    if outcome.success:
+        _parsed[version] = outcome.result
 
 
 def build(settings: Settings, warehouse: Warehouse, as_of: datetime) -> BuildReport:
@@ -131,22 +143,32 @@ def _london_day(moment: datetime):
 
 
 def _dbt(settings: Settings, command: list[str], build_vars: dict | None = None) -> list[NodeResult]:
-    # dbt takes seconds to import: whoever only looks at settings or the ledger should not pay for it
     from dbt.cli.main import dbtRunner
 
-    parse_vars = {"as_of": None, "segments": segments()}
     with _environment(settings):
-        # parsed apart, with variables that stay the same: dbt reads the whole project again, for seconds, where they differ
-        outcome = dbtRunner().invoke(["parse", *_options(settings, parse_vars)])
-        if outcome.success and command != ["parse"]:
-            outcome = dbtRunner(manifest=outcome.result).invoke(
-                [*command, *_options(settings, parse_vars | (build_vars or {}))]
+        parsed = _parsed.pop(project_version(DBT_DIR), None) if command != ["parse"] else None
+        outcome = None if parsed else _parse(settings)
+        if command != ["parse"] and (parsed or outcome.success):
+            outcome = dbtRunner(manifest=parsed or outcome.result).invoke(
+                [*command, *_options(settings, _parse_vars() | (build_vars or {}))]
             )
     nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
     bad = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if bad or not outcome.success:
         raise BuildFailed(_told(bad, outcome.exception))
     return nodes
+
+
+def _parse(settings: Settings):
+    """Read the project apart, with variables that stay the same: where they differ dbt reads all of it again, for seconds."""
+    # dbt takes seconds to import: whoever only looks at settings or the ledger should not pay for it
+    from dbt.cli.main import dbtRunner
+
+    return dbtRunner().invoke(["parse", *_options(settings, _parse_vars())])
+
+
+def _parse_vars() -> dict[str, Any]:
+    return {"as_of": None, "segments": segments()}
 
 
 def _options(settings: Settings, dbt_vars: dict) -> list[str]:

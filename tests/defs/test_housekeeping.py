@@ -1,7 +1,6 @@
 """The housekeeping job, on a real instance of Dagster with runs to forget."""
 
 import json
-import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +10,8 @@ from orchestration.components.services import Services
 from orchestration.core.wave import WaveDraft, new_wave_id
 from orchestration.defs.housekeeping.housekeeping import housekeeping_job
 from orchestration.defs.ingestion.assets import ingest_landing
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.resources.dagster_home import make_dagster_home
+from orchestration.settings import Settings
 
 PRODUCT = {"sku": "S1", "name": "Serum", "url": "https://x.test/s1", "price": 9.5, "currency": "GBP", "in_stock": True}
 AT_ONCE = {"landing_hours": 0, "snapshot_days": 0, "file_days": 0, "run_days": 0}
@@ -27,8 +27,7 @@ def house(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "a.jsonl").write_text(json.dumps(PRODUCT) + "\n")
     home = services.settings.dagster_home
-    home.mkdir()
-    shutil.copyfile(PROJECT_DIR / "dagster.yaml", home / "dagster.yaml")
+    make_dagster_home(services.settings)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for _ in range(3):
             assert dg.materialize([ingest_landing], instance=instance).success

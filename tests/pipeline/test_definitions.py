@@ -6,6 +6,7 @@ import pytest
 from orchestration.components.campaign import GROUP
 from orchestration.components.catalogue import all_campaigns
 from orchestration.defs.ingestion.sensor import decide, landing
+from orchestration.resources.landing_read import LandingFile
 
 MARTS = (
     "contacts orders segment_members segment_history related_articles recommended_articles "
@@ -118,20 +119,35 @@ def test_schedules_go_by_the_clock_in_london(code_location):
     assert {schedule.execution_timezone for schedule in schedules} == {"Europe/London"}
 
 
+NOW = 1_800_000_000.0
+
+
+def landed(*paths, ago=1.0):
+    return [LandingFile(path, path.partition("/")[0], "jsonl", 1, int((NOW - ago) * 1e9)) for path in paths]
+
+
 def test_new_files_ask_for_one_run():
-    request = decide(["signups/a.jsonl", "orders/b.csv"], under_way=0)
+    request = decide(landed("signups/a.jsonl", "orders/b.csv"), 0, NOW)
     assert isinstance(request, dg.RunRequest)
     assert request.run_key is None  # a key would keep a file from being asked for again after its run was killed
 
 
 def test_files_wait_for_the_run_that_is_under_way():
-    skipped = decide(["signups/a.jsonl"], under_way=1)
+    skipped = decide(landed("signups/a.jsonl"), 1, NOW)
     assert isinstance(skipped, dg.SkipReason)
     assert skipped.skip_message.endswith("under way: 1")
 
 
+def test_views_and_catalogues_wait_for_an_order_or_a_signup_or_a_minute():
+    views = landed("article_views/a.jsonl", "articles/b.jsonl", "products/c.csv", ago=50)
+    assert isinstance(decide(views, 0, NOW), dg.SkipReason)
+    for email_follows in ("orders/d.jsonl", "signups/e.jsonl"):
+        assert isinstance(decide([*views, *landed(email_follows)], 0, NOW), dg.RunRequest)
+    assert isinstance(decide([*landed("article_views/f.jsonl"), *views], 0, NOW + 11), dg.RunRequest)
+
+
 def test_without_new_files_nothing_is_started():
-    assert isinstance(decide([], under_way=0), dg.SkipReason)
+    assert isinstance(decide([], 0, NOW), dg.SkipReason)
 
 
 def test_the_sensor_sees_a_file_as_soon_as_it_has_its_name_and_not_before(instance, empty_landing):

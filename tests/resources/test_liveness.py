@@ -2,7 +2,6 @@
 
 import os
 import runpy
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,12 +11,13 @@ import time
 
 import dagster as dg
 import pytest
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.storage.dagster_run import DagsterRunStatus
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from orchestration.resources import liveness
+from orchestration.resources.dagster_home import make_dagster_home
 from orchestration.resources.liveness import bury_the_dead, vouch
 from orchestration.settings import PROJECT_DIR, Settings
 
@@ -26,10 +26,11 @@ JOBS = PROJECT_DIR / "tests" / "pipeline" / "held_job.py"
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    shutil.copy(PROJECT_DIR / "dagster.yaml", tmp_path)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    return Settings.from_env()
+    settings = Settings.from_env()
+    make_dagster_home(settings)
+    monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_home))
+    return settings
 
 
 @pytest.fixture
@@ -115,7 +116,8 @@ def test_a_run_whose_code_server_was_killed_while_starting_it_is_failed_within_s
         monkeypatch.setattr(liveness, "STARTING_SECONDS", 30)
         assert bury_the_dead(instance, settings) == []  # a daemon may be telling a code server at this moment
         monkeypatch.setattr(liveness, "STARTING_SECONDS", 0)
-        DefaultRunLauncher.launch_run_from_grpc_client(instance, run, location.client)
+        # no worker is there, so the launcher turns to the code server
+        instance.run_launcher.launch_run(LaunchRunContext(run, workspace.create_request_context()))
         wait_until((settings.data_dir / "held").exists)
     # as if its process were not so far yet
     starting = dg.DagsterEvent(dg.DagsterEventType.RUN_STARTING.value, job_name="held")
