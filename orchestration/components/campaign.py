@@ -14,15 +14,18 @@ import dagster as dg
 import pydantic
 from pydantic import Field
 
-from orchestration.components.campaign_results import results
+from orchestration.components.campaign_results import results, waiting
 from orchestration.components.campaign_run import run_campaign
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.services import Services
 from orchestration.core.campaign import Campaign
+from orchestration.core.errors import SendingStopped
 
 GROUP = "campaigns"
 TRIGGER_TAG = "pennypost/trigger"
 PARTS = ("audience", "draft", "delivery")
+# the tags of Dagster's own on runs that no person started
+STARTED_BY_ITSELF = {"dagster/sensor_name", "dagster/schedule_name"}
 
 
 class CampaignComponent(dg.Component):
@@ -154,7 +157,14 @@ def _assets(campaign: Campaign) -> dg.AssetsDefinition:
     def launch_campaign(context: dg.AssetExecutionContext, config: launch) -> Iterator[Any]:
         services = Services.from_env()
         who = context.run.tags.get("dagster/user") or f"run {context.run.run_id[:8]}"
-        outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
+        try:
+            outcome = run_campaign(services, campaign, config.action, who=who, approve=config.approve)
+        except SendingStopped as stopped:
+            if STARTED_BY_ITSELF.isdisjoint(context.run.tags):
+                raise  # whoever asked for it is told that it did not happen
+            context.log.warning(str(stopped))
+            yield from waiting(keys, str(stopped))
+            return
         yield from results(services, keys, outcome)
         if outcome.blocked is not None:
             raise outcome.blocked  # the run's error then says what to mend

@@ -35,6 +35,15 @@ def results(services: Services, keys: Mapping[str, dg.AssetKey], outcome: Campai
     yield _may_be_sent(keys["draft"], outcome)
 
 
+def waiting(keys: Mapping[str, dg.AssetKey], why: str) -> Iterator[Any]:
+    """The results of a launch that nobody asked for, while all sends are stopped."""
+    yield dg.MaterializeResult(asset_key=keys["audience"], metadata={"note": f"nobody was planned, all waits: {why}"})
+    yield _counts_add_up(keys["audience"], counts_of(()))
+    yield dg.AssetCheckResult(
+        asset_key=keys["draft"], check_name="may_be_sent", passed=True, description="nothing drafted"
+    )
+
+
 def _unplanned(outcome: CampaignRun) -> str:
     """Why there is no plan."""
     waves = ", ".join(wave.wave_id for wave in outcome.waves)
