@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -46,9 +47,10 @@ def worker(place):
         wait_until(worker_link(settings).exists)
         yield process
     finally:
-        if process.poll() is None:
+        process.send_signal(signal.SIGINT)  # it takes its socket with it
+        process.wait(timeout=60)
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def wait_until(condition):
