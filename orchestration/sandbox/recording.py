@@ -140,9 +140,7 @@ def _shape(value: Any) -> str:
 
 
 def _kind(text: str) -> str:
-    """Of a text that is no single word: a number, a time, or any other."""
-    if text.isdecimal():
-        return "digits"
+    """Of a text that is no single word: a time, or any other. (Digits are no kind: an id in hex may have no letters.)"""
     try:
         datetime.fromisoformat(text)
     except ValueError:

@@ -145,6 +145,7 @@ def world(shop, monkeypatch):
                 select contact_id, 'new_subscribers' as segment, 'e1' as reason, timestamptz '2026-11-22' as entered_at
                 from lake.marts.contacts;
             create table lake.marts.segment_history as select contact_id, segment from lake.marts.segment_members;
+            create table lake.intermediate.int_address_owners (address_id uuid, contact_id uuid);
             create table lake.intermediate.int_consents as
                 select contact_id, timestamptz '2026-11-22' as last_answered_at from lake.marts.contacts;
             create table lake.intermediate.int_signups as
