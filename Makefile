@@ -56,7 +56,7 @@ restore: setup ## A backup put back: make restore FROM=… DATA_DIR=<new or empt
 
 test: setup ## All tests but the browser's, the emails' gates and the longest
 	@mkdir -p $(dir $(TRAFFIC)) && rm -f $(TRAFFIC) $(TRAFFIC).part
-	SANDBOX_RECORDING=$(TRAFFIC).part $(PY) -m pytest -m "not browser and not thorough" -n 2 --dist loadscope --no-loadscope-reorder
+	SANDBOX_RECORDING=$(TRAFFIC).part $(PY) -m pytest -m "not browser and not thorough" -n 3 --dist loadscope --no-loadscope-reorder
 	@mv $(TRAFFIC).part $(TRAFFIC)
 
 test-browser: setup ## The tests in a real Chromium (CHROMIUM=/path/to/chromium if it is elsewhere)

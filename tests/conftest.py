@@ -1,4 +1,4 @@
-"""Two workers share the tests: what one dear world was built for stays together, and the dearest go first."""
+"""Workers share the tests: what one dear world was built for stays together, and the dearest go first."""
 
 import os
 import shutil

@@ -1,5 +1,6 @@
 """What lies under landing/, by names and times; no content is read."""
 
+import logging
 import os
 import stat
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 from orchestration.core.contracts import SOURCES
 from orchestration.resources.landing_read import LandingFile
 from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
 
 FORMATS = ("jsonl", "jsonl.gz", "csv", "parquet")
 UNFINISHED = (".tmp", ".part")
@@ -57,10 +60,22 @@ def changed_at(folder: Path) -> int | None:
     return changed if changed < now - COARSEST_CLOCK_NS else 0
 
 
+def names_in(folder: Path) -> list[str] | None:
+    """The names in a folder, none where it is gone; None where it may not be opened, which is said in the log."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208, a Path for each of 100,000 names takes a second
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        log.warning("%s can't be opened: what lies in it waits. Let this user read the folder.", folder)
+        return None
+
+
 def passed_over(settings: Settings) -> list[str]:
     """What under landing/ is nobody's: what is no file with an ending of a source's, and what lies in no source's folder. Sorted.
 
-    A folder that is no source ends in a slash. Names that say they are unfinished or hidden are left out: they are meant to be.
+    A folder that is no source, or that can't be opened, ends in a slash. Names that say they are unfinished or hidden are left
+    out: they are meant to be.
     """
     root = settings.landing_dir
     strays = [
@@ -78,7 +93,7 @@ def _unknown(root: Path, folder: str) -> Iterator[str]:
         if not is_text(entry.name):
             yield _shown(path)
         elif found and stat.S_ISDIR(found.st_mode):
-            yield from _unknown(root, path)
+            yield from _unknown(root, path) if names_in(root / path) is not None else [f"{path}/"]
         elif _format(entry.name) is None or found is None or not stat.S_ISREG(found.st_mode):
             yield path
 
@@ -121,7 +136,7 @@ def _entries(folder: Path) -> list[os.DirEntry]:
     """What lies in a folder and is neither hidden nor unfinished."""
     try:
         found = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
     return [one for one in found if not _is_passed_over(one.name)]
 

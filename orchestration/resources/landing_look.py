@@ -5,16 +5,14 @@ that changes the folder. Of one that is listed only the names are held against r
 lies, which it never should be, is seen by the next ingest.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from orchestration.core.contracts import SOURCES
 from orchestration.core.errors import NoBuildYet
-from orchestration.resources.landing_disk import changed_at, file_on_disk, is_folder, is_text
+from orchestration.resources.landing_disk import changed_at, file_on_disk, is_folder, is_text, names_in
 from orchestration.resources.landing_known import unknown_paths
 from orchestration.resources.landing_read import LandingFile
 from orchestration.resources.warehouse import Warehouse
@@ -41,7 +39,11 @@ def look(settings: Settings, warehouse: Warehouse, folders: Mapping[str, int] | 
         now |= found
         quiet = {folder for folder, changed in found.items() if changed and before.get(folder) == changed}
         level = [one for one in before if one.rpartition("/")[0] in quiet]
-        paths = [f"{folder}/{name}" for folder in found.keys() - quiet for name in _names(root / folder)]
+        paths: list[str] = []
+        for folder in found.keys() - quiet:
+            if (names := names_in(root / folder)) is None:
+                now[folder] = 0  # being allowed to open it does not change it
+            paths += [f"{folder}/{name}" for name in names or [] if is_text(name)]
         for path in _unknown(warehouse, paths):
             if is_folder(root, path):
                 level.append(path)
@@ -49,14 +51,6 @@ def look(settings: Settings, warehouse: Warehouse, folders: Mapping[str, int] | 
                 new.append(file)
                 now[path.rpartition("/")[0]] = 0
     return Look(sorted(new, key=lambda file: file.path), now)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        found = os.listdir(folder)  # noqa: PTH208, a Path for each of 100,000 names takes a second
-    except FileNotFoundError:
-        return []
-    return [name for name in found if is_text(name)]
 
 
 def _unknown(warehouse: Warehouse, paths: Sequence[str]) -> Sequence[str]:

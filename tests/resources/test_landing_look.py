@@ -5,6 +5,7 @@ import os
 import pytest
 
 from orchestration.resources import landing_look
+from orchestration.resources.landing_disk import passed_over
 from orchestration.resources.landing_look import look
 
 
@@ -26,8 +27,8 @@ def long_ago(shop, *folders: str) -> None:
 def listed(monkeypatch):
     """The folders that were listed, by their names."""
     found = []
-    names = landing_look._names
-    monkeypatch.setattr(landing_look, "_names", lambda folder: found.append(folder.name) or names(folder))
+    names = landing_look.names_in
+    monkeypatch.setattr(landing_look, "names_in", lambda folder: found.append(folder.name) or names(folder))
     return found
 
 
@@ -86,3 +87,26 @@ def test_hidden_and_unfinished_names_and_what_is_no_sources_are_not_new(shop, ro
     for name in ("signups/a.jsonl.tmp", "signups/.b.jsonl", "signups/_c/d.jsonl", "signups/e.txt", "people/f.jsonl"):
         shop.drop(name, "{}\n")
     assert looked(shop)[0] == []
+
+
+def test_a_folder_that_may_not_be_opened_holds_up_no_other_and_is_told_until_it_may(shop, rows, monkeypatch):
+    shop.drop("orders/march/a.jsonl", [rows.order()])
+    shop.drop("article_views/a.jsonl", [rows.view()])
+    long_ago(shop, "orders", "orders/march", "article_views")
+    with monkeypatch.context() as closed:  # tests may be root, who may open all
+        for name in ("listdir", "scandir"):
+            closed.setattr(os, name, _refusing(getattr(os, name)))
+        new, folders = looked(shop)
+        assert new == ["article_views/a.jsonl"]
+        assert passed_over(shop.settings) == ["orders/march/"]
+        shop.ingest()
+    assert looked(shop, folders)[0] == ["orders/march/a.jsonl"]
+
+
+def _refusing(function):
+    def asked(folder):
+        if os.fspath(folder).endswith("orders/march"):
+            raise PermissionError(13, "Permission denied", os.fspath(folder))
+        return function(folder)
+
+    return asked
