@@ -6,24 +6,30 @@ from orchestration.sandbox.faults import CLOSE, DRAWN, REFUSE_MEMBERS, TIMEOUT
 
 PARTS = 8
 LASTING = 6  # more often than a launch tries
+TOGETHER = 3  # so many endpoints fail in one trial, once each
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_an_endpoint_answers_everybody_gets_one_email(trial, undisturbed, drawn, count, part):
-    every = [
-        {"endpoint": endpoint, "fault": fault, "when": when, "times": times}
-        for endpoint in undisturbed.endpoints
-        for fault, when in DRAWN
-        for times in (1, LASTING)
-        if not (fault in (TIMEOUT, "slow") and times == LASTING)  # as `close` is, only that one waits longer
+    endpoints = list(undisturbed.endpoints)
+    groups = [endpoints[first : first + TOGETHER] for first in range(0, len(endpoints), TOGETHER)]
+    once = [(group, fault, when, 1) for group in groups for fault, when in DRAWN]
+    # `timeout` and `slow` are as `close` is, only that one waits longer
+    lasting = [
+        ([one], fault, when, LASTING) for one in endpoints for fault, when in DRAWN if fault not in (TIMEOUT, "slow")
     ]
-    for rule in drawn(every[part::PARTS], f"answers {part}"):
+    for failing, fault, when, times in drawn([*once, *lasting][part::PARTS], f"answers {part}"):
         with trial() as one:
-            one.tell({**rule, "seconds": 1} if rule["fault"] in (TIMEOUT, "slow") else rule)
+            rule = {"fault": fault, "when": when, "times": times}
+            if fault in (TIMEOUT, "slow"):
+                rule["seconds"] = 1
+            one.tell(*({**rule, "endpoint": endpoint} for endpoint in failing))
             one.launch_until_through()
-            assert one.get("/sandbox/faults")["faults"][0]["fired"] > 0, rule
+            fired = [told["fired"] > 0 for told in one.get("/sandbox/faults")["faults"]]
+            assert fired == [True] * len(failing), (failing, fault, when)
             one.check(undisturbed.expected)
-        count(f"{rule['fault']} {rule['when']} the work, {'once' if rule['times'] == 1 else 'again and again'}")
+        for _ in failing:
+            count(f"{fault} {when} the work, {'once' if times == 1 else 'again and again'}")
 
 
 def test_a_fault_of_any_kind_at_any_time_delays_but_does_not_hurt(trial, undisturbed, count):
