@@ -24,6 +24,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration.commands.main_job import prepare
 from orchestration.demo.events import signup_row
 from orchestration.demo.files import json_lines, put
 from orchestration.demo.seed import seed
@@ -185,6 +186,20 @@ def command(tmp_path) -> Command:
     """The commands on a DATA_DIR with nothing in it."""
     (tmp_path / "landing").mkdir()
     return Command(tmp_path)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A DATA_DIR with Dagster's storage in it, as commands make it."""
+    for name in ("LANDING", "DAGSTER_HOME", "DATA_DIR", "NO_PROXY"):
+        monkeypatch.setenv(name, "")  # so that what `prepare` sets is taken back
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    settings = Settings.from_env()
+    prepare(settings)
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs_count()
+        instance.event_log_storage.get_concurrency_keys()
+        yield settings, instance
 
 
 @contextmanager

@@ -8,27 +8,11 @@ import time
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
-from orchestration.commands.main_job import prepare
 from orchestration.resources.liveness import bury_the_dead
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import PROJECT_DIR
 
 JOBS = Path(__file__).with_name("held_job.py")
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A DATA_DIR with Dagster's storage in it, as commands make it."""
-    for name in ("LANDING", "DAGSTER_HOME", "DATA_DIR", "NO_PROXY"):
-        monkeypatch.setenv(name, "")  # so that what `prepare` sets is taken back
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    settings = Settings.from_env()
-    prepare(settings)
-    with dg.DagsterInstance.get() as instance:
-        instance.get_runs_count()
-        instance.event_log_storage.get_concurrency_keys()
-        yield settings, instance
 
 
 def _run(job: str) -> subprocess.Popen:

@@ -15,26 +15,12 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.launcher import LaunchRunContext
 
-from orchestration.commands.main_job import prepare
 from orchestration.resources import liveness
 from orchestration.resources.launcher import ask, worker_link
 from orchestration.resources.liveness import bury_the_dead
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import PROJECT_DIR
 
 JOBS = Path(__file__).with_name("held_job.py")
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A DATA_DIR with Dagster's storage in it, as commands make it."""
-    for name in ("LANDING", "DAGSTER_HOME", "NO_PROXY"):
-        monkeypatch.setenv(name, "")  # so that what `prepare` sets is taken back
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    settings = Settings.from_env()
-    prepare(settings)
-    with dg.DagsterInstance.get() as instance:
-        instance.get_runs_count()
-        yield settings, instance
 
 
 @pytest.fixture
