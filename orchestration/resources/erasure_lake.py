@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from orchestration.core.erasure import Person, Traces, is_about
 from orchestration.resources.erasure_person import is_theirs, lay_out_spans
+from orchestration.resources.quoting import quoted_name
 from orchestration.resources.unfinished import take_back
 from orchestration.resources.warehouse import Warehouse, last_build
 
@@ -143,7 +144,7 @@ def _texts(
 ) -> None:
     """Whatever text still says an address: a link, a free text, a column that somebody added. One look over all of a table's
     columns tells the few that say one."""
-    texts = [_quoted(column) for column, kind in columns.items() if kind in ("VARCHAR", "VARCHAR[]")]
+    texts = [quoted_name(column) for column, kind in columns.items() if kind in ("VARCHAR", "VARCHAR[]")]
     if not texts:
         return
     words = {f"word_{number}": word.lower() for number, word in enumerate(traces.words)}
@@ -181,7 +182,3 @@ def _delete(con: duckdb.DuckDBPyConnection, name: str, where: str, counts: Count
 
 def _update(con: duckdb.DuckDBPyConnection, name: str, values: str, where: str, counts: Counter[str]) -> None:
     counts[name.removeprefix("lake.")] += con.execute(f"update {name} set {values} where {where}").fetchone()[0]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
