@@ -4,7 +4,7 @@ import os
 import time
 import uuid
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,10 +169,13 @@ def _campaigns(services: Services, result: Any) -> tuple[list[tuple[str, ...]], 
             continue
         counts = event.materialization.metadata["counts"].value
         wave_id = event.materialization.metadata["wave"].value
-        by_outcome = services.ledger.outcomes(wave_id) if counts["is_written"] else _planned(counts)
+        now = services.ledger.wave(wave_id).counts if counts["is_written"] else counts
         went_out = _went_out(services, wave_id) if counts["is_written"] else {}
         sent += sum(went_out.values())
-        rows += _campaign(campaign, counts, by_outcome, went_out)
+        rows += _campaign(campaign, counts, now, went_out)
+        left_out = services.ledger.outcomes(wave_id).get(("recipient", None, "not_sent")) if counts["is_written"] else 0
+        if left_out:
+            rows.append(("campaign", f"{campaign}: not sent", str(left_out), "Mailchimp left them out"))
     return rows, sent
 
 
@@ -196,26 +199,20 @@ def _from_before(services: Services, campaign: str, waves: Any) -> list[tuple[st
     return rows
 
 
-def _planned(counts: dict[str, Any]) -> dict[tuple[str, str | None, str | None], int]:
-    found = {
-        (outcome, reason, None): n for outcome in ("excluded", "deferred") for reason, n in counts[outcome].items()
-    }
-    return {("recipient", None, None): counts["recipient"], ("holdout", None, None): counts["holdout"]} | found
-
-
-def _campaign(name: str, counts: dict[str, Any], by_outcome: dict, went_out: dict[str, int]) -> list[tuple[str, ...]]:
-    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for (outcome, reason, _), number in by_outcome.items():
-        totals[outcome][reason or "kept to measure against"] += number
-    rows = [("campaign", f"{name}: in the segment", str(counts["segment_size"]), "")]
-    rows.append(("campaign", f"{name}: planned", str(counts["recipient"]), ""))
-    for outcome in ("excluded", "deferred", "holdout"):
-        total = sum(totals[outcome].values())
-        if total:
-            rows.append(("campaign", f"{name}: {outcome}", str(total), _listed(totals[outcome])))
+def _campaign(
+    name: str, planned: dict[str, Any], now: dict[str, Any], went_out: dict[str, int]
+) -> list[tuple[str, ...]]:
+    """`planned` and `now` are a wave's counts: as it was planned, and after some were taken out before the send."""
+    rows = [("campaign", f"{name}: in the segment", str(planned["segment_size"]), "")]
+    taken_out = planned["recipient"] - now["recipient"]
+    told = f"{taken_out} of them taken out before the send" if taken_out else ""
+    rows.append(("campaign", f"{name}: planned", str(planned["recipient"]), told))
+    for outcome in ("excluded", "deferred"):
+        if total := sum(now[outcome].values()):
+            rows.append(("campaign", f"{name}: {outcome}", str(total), _listed(now[outcome])))
+    if now["holdout"]:
+        rows.append(("campaign", f"{name}: holdout", str(now["holdout"]), "kept to measure against"))
     rows.append(("campaign", f"{name}: sent", str(sum(went_out.values())), _listed(went_out)))
-    if left_out := sum(number for (_, _, delivery), number in by_outcome.items() if delivery == "not_sent"):
-        rows.append(("campaign", f"{name}: not sent", str(left_out), "Mailchimp left them out"))
     return rows
 
 

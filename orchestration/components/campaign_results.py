@@ -26,7 +26,7 @@ def results(services: Services, keys: Mapping[str, dg.AssetKey], outcome: Campai
     else:
         yield dg.MaterializeResult(asset_key=keys["audience"], metadata={"note": _unplanned(outcome)} | taken_up)
         # Dagster fails a step that leaves out a check, so a launch that had nothing to do gives one, too
-        yield _counts_add_up(keys["audience"], outcome.waves[-1].counts if outcome.waves else counts_of(()))
+        yield _counts_add_up(keys["audience"], outcome.waves[-1].counts if outcome.waves else counts_of({}))
     drafted = [wave for wave in outcome.waves if wave.mailchimp_campaign_id]
     if drafted:
         yield dg.MaterializeResult(asset_key=keys["draft"], metadata=_draft_metadata(services.settings, drafted[-1]))
@@ -38,7 +38,7 @@ def results(services: Services, keys: Mapping[str, dg.AssetKey], outcome: Campai
 def waiting(keys: Mapping[str, dg.AssetKey], why: str) -> Iterator[Any]:
     """The results of a launch that nobody asked for, while all sends are stopped."""
     yield dg.MaterializeResult(asset_key=keys["audience"], metadata={"note": f"nobody was planned, all waits: {why}"})
-    yield _counts_add_up(keys["audience"], counts_of(()))
+    yield _counts_add_up(keys["audience"], counts_of({}))
     yield dg.AssetCheckResult(
         asset_key=keys["draft"], check_name="may_be_sent", passed=True, description="nothing drafted"
     )

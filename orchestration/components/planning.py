@@ -1,5 +1,7 @@
 """Planning a wave: every member of the segment becomes recipient, holdout, excluded or deferred, in one query.
 
+Written down is what is new: a member of whom the campaign's last decision still holds has no row in this wave, and is counted.
+
 What the query reads: the models as of the last complete, tested build, the noes that came since, and the ledger's claims, which
 stream in as Arrow inside the transaction that then writes the wave. So nobody can claim a contact between the look and the write.
 """
@@ -21,7 +23,7 @@ from orchestration.core.content import ARTICLE
 from orchestration.core.errors import CampaignError
 from orchestration.core.wave import WaveDraft, new_wave_id
 from orchestration.resources.ledger import Ledger
-from orchestration.resources.ledger_planning import counts_of
+from orchestration.resources.ledger_planning import Tally, counts_of
 from orchestration.resources.models import segments
 from orchestration.resources.models_version import lacks_segment
 from orchestration.resources.warehouse import Build, Warehouse
@@ -44,7 +46,7 @@ with claims as (
         count(*) filter (where outcome = 'recipient' and sent_at > $now - interval 7 day) as emails_7_days,
         count(*) filter (where outcome = 'recipient' and sent_at > $now - interval 30 day) as emails_30_days
     from history
-    where outcome in ('recipient', 'holdout')
+    where is_claim
     group by all
 ),
 
@@ -56,7 +58,17 @@ refusals as (
         arg_max(reason, planned_as_of) as reason,
         max(planned_as_of) as refused_at
     from history
-    where outcome = 'excluded' and starts_with(reason, 'mailchimp_')
+    where was_dropped and starts_with(reason, 'mailchimp_')
+    group by all
+),
+
+-- what this campaign decided last about each
+decided as (
+    select
+        contact_id::uuid as contact_id,
+        arg_max(struct_pack(outcome := outcome, reason := reason), position) as last_decision
+    from history
+    where campaign = $campaign
     group by all
 ),
 
@@ -94,12 +106,14 @@ select
         when $is_quiet then 'quiet_hours'
     end as put_off,
     -- chosen by the contact alone, before anything is known of them: the same people in every wave of a campaign
-    ('0x' || left(sha256($campaign || members.contact_id::varchar), 13))::bigint / 16.0 ** 13 < $holdout as is_held_out
+    ('0x' || left(sha256($campaign || members.contact_id::varchar), 13))::bigint / 16.0 ** 13 < $holdout as is_held_out,
+    decided.last_decision
 from members
 left join lake.marts.contacts as contacts using (contact_id)
 left join lake.intermediate.int_consents as consents using (contact_id)
 left join claims using (contact_id)
 left join refusals using (contact_id)
+left join decided using (contact_id)
 left join noes on members.contact_id = noes.contact_id::uuid
 """
 
@@ -132,15 +146,14 @@ select
     due.evidence,
     case when outcome = 'recipient' then due.email end as email,
     case when outcome = 'recipient' then due.first_name end as first_name,
-    case when outcome = 'recipient' then coalesce(slots.slots, '{{}}') else '{{}}' end as slots
+    case when outcome = 'recipient' then coalesce(slots.slots, '{{}}') else '{{}}' end as slots,
+    -- who is claimed is always news; a no that was told before is not, and would make the ledger grow with every wave
+    outcome in ('recipient', 'holdout')
+        or due.last_decision is distinct from struct_pack(outcome := outcome, reason := reason) as is_new
 from due
 left join slots using (contact_id)
-order by due.contact_id
 """
-
-
-# Tells two plans with nobody to write to apart: the same decision about the same people need not be written twice.
-_DECISIONS = "select sum(hash(contact_id, outcome, reason))::varchar from outcomes"
+_TALLY = "select outcome, reason, is_new, count(*) from outcomes group by all"
 
 
 @dataclass(frozen=True)
@@ -195,13 +208,11 @@ def plan(
                 con.register("history", planning.history().read_all())
                 con.register("noes", _noes(fresh_noes(ledger, con)))
                 con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
-                kept, decisions, outcomes = _decided(con, settings, campaign, now, build)
-            before = ledger.waves(campaign.name)
-            unchanged = before and before[-1].content.get("decisions") == decisions
-            if rehearse or (not kept.has_recipients and unchanged):
+                kept, news, unchanged = _decided(con, settings, campaign, now, build)
+            if rehearse or not news.num_rows:
                 kept = replace(kept, wave_id=None)
                 raise _NotKept
-            planning.write(_wave(kept, decisions, who, why), outcomes.to_batches(max_chunksize=50_000))
+            planning.write(_wave(kept, who, why), news.to_batches(max_chunksize=50_000), unchanged)
     except _NotKept:
         pass
     return kept
@@ -209,19 +220,21 @@ def plan(
 
 def _decided(
     con: DuckDBPyConnection, settings: Settings, campaign: Campaign, now: datetime, build: Build
-) -> tuple[Plan, str, pa.Table]:
-    """What the table `due` comes to: the plan, what tells it apart from another, and a row for each member."""
+) -> tuple[Plan, pa.Table, Tally]:
+    """What the table `due` comes to: the plan, a row for each member it decides anything new about, and how many others."""
     wave_id = new_wave_id(now)
     content = choose_content(con, settings, campaign, wave_id, now)
     con.execute(_OUTCOMES, {"minimum": campaign.articles.minimum if campaign.articles else 0})
-    outcomes = con.execute("from outcomes").to_arrow_table()
-    (decisions,) = con.execute(_DECISIONS).fetchone()
+    news = con.execute("select * exclude is_new from outcomes where is_new order by contact_id").to_arrow_table()
+    tally, unchanged = Counter(), Counter()
+    for outcome, reason, is_new, number in con.execute(_TALLY).fetchall():
+        tally[outcome, reason] += number
+        unchanged[outcome, reason] += 0 if is_new else number
     readers = readers_of_cards(con)
-    tally = Counter(zip(outcomes["outcome"].to_pylist(), outcomes["reason"].to_pylist(), strict=True))
     found = Plan(campaign.name, wave_id, now, build, counts_of(tally), content.seen_by(readers), readers)
     # counted apart, so that the sums can show somebody the query lost
     found.counts["segment_size"] = _segment_size(con, campaign)
-    return found, decisions, outcomes
+    return found, news, +unchanged
 
 
 def _noes(fresh: Mapping[str, str]) -> pa.Table:
@@ -268,7 +281,7 @@ def _parameters(settings: Settings, campaign: Campaign, now: datetime, started_a
     }
 
 
-def _wave(plan: Plan, decisions: str, who: str, why: str) -> WaveDraft:
+def _wave(plan: Plan, who: str, why: str) -> WaveDraft:
     return WaveDraft(
         wave_id=plan.wave_id,
         campaign=plan.campaign,
@@ -278,6 +291,6 @@ def _wave(plan: Plan, decisions: str, who: str, why: str) -> WaveDraft:
         created_at=plan.as_of,
         who=who,
         why=why,
-        content={**plan.content.model_dump(mode="json"), "decisions": decisions},
+        content=plan.content.model_dump(mode="json"),
         segment_size=plan.counts["segment_size"],
     )

@@ -28,7 +28,8 @@ def explain(services: Services, contact: str, campaigns: Sequence[Campaign]) -> 
     lines += ["", "Campaigns"]
     decisions = services.ledger.decisions_of(contact_id)
     for campaign in campaigns:
-        lines += _campaign(campaign, [(wave, row) for wave, row in decisions if wave.campaign == campaign.name])
+        waves = services.ledger.waves(campaign.name)
+        lines += _campaign(campaign, waves, [(wave, row) for wave, row in decisions if wave.campaign == campaign.name])
     return "\n".join(lines)
 
 
@@ -86,7 +87,7 @@ def _segments(con: DuckDBPyConnection, contact_id: str) -> Iterator[str]:
                 )
 
 
-def _campaign(campaign: Campaign, decisions: list[tuple[Wave, Recipient]]) -> Iterator[str]:
+def _campaign(campaign: Campaign, waves: Sequence[Wave], decisions: Sequence[tuple[Wave, Recipient]]) -> Iterator[str]:
     if not decisions:
         yield f"  {campaign.name}: no wave has looked at this contact; it looks at the members of {campaign.segment}"
         return
@@ -95,6 +96,9 @@ def _campaign(campaign: Campaign, decisions: list[tuple[Wave, Recipient]]) -> It
         yield f"    {_moment(wave.as_of)} wave {wave.wave_id} ({wave.state}): {_decision(wave, row)}"
         if row.outcome == "recipient":
             yield from (f"      {shown}" for shown in _shown(wave, row))
+    # a wave writes down what is new
+    if later := len(waves) - 1 - max(waves.index(wave) for wave, _ in decisions):
+        yield f"    nothing new was decided in the {later} waves since then"
 
 
 def _decision(wave: Wave, row: Recipient) -> str:

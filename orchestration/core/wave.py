@@ -38,10 +38,9 @@ DELIVERIES = ("sent", "hard_bounce", "soft_bounce", "not_sent", "complained", "u
 
 @dataclass(frozen=True)
 class WaveDraft:
-    """What a planner hands to the ledger with the audience. `content` is core.campaign.Content as JSON, and under `decisions`
-    what tells this plan from another.
+    """What a planner hands to the ledger with the audience. `content` is core.campaign.Content as JSON.
 
-    `segment_size`, when given, must equal the number of rows written: every member ends with exactly one outcome.
+    `segment_size`, when given, must equal the number of members decided on: every one ends with exactly one outcome.
     """
 
     wave_id: str
@@ -58,7 +57,7 @@ class WaveDraft:
 
 @dataclass(frozen=True)
 class Wave:
-    """A wave as the ledger holds it. `counts`: segment_size, recipient, holdout, excluded and deferred by reason."""
+    """A wave as the ledger holds it. `counts` of all members: segment_size, recipient, holdout; excluded, deferred by reason."""
 
     wave_id: str
     campaign: str

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from orchestration.core.audience import DROP_REASONS, EXCLUSION_REASONS
 from orchestration.core.errors import IllegalMove, LedgerError, StaleApproval
 from orchestration.core.wave import DROPPABLE_STATES, Intent, Move, Recipient, Wave, check_move
-from orchestration.resources.ledger_adoption import recount
+from orchestration.resources.ledger_adoption import recounting
 from orchestration.resources.ledger_export import deliveries_table
 from orchestration.resources.ledger_file import PATIENCE
 from orchestration.resources.ledger_planning import CHUNK, Planning, fetch_many, new_change
@@ -190,7 +190,7 @@ class Ledger(LedgerStops):
         con.execute(insert(wave_moves).values(**made, who=who, why=why))
 
     def recipients(self, wave_id: str, outcome: str | None = None) -> Iterator[list[Recipient]]:
-        """The members of a wave in rising order of contact id, in lists of up to 10,000.
+        """Those about whom a wave decided something new, in rising order of contact id, in lists of up to 10,000.
 
         Each list is a read of its own, so the ledger may be written to in between.
         """
@@ -218,7 +218,7 @@ class Ledger(LedgerStops):
                 yield from rows
 
     def outcomes(self, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
-        """How many members of a wave ended with each (outcome, reason, delivery)."""
+        """How many of a wave's rows ended with each (outcome, reason, delivery)."""
         with self._reading() as con:
             return count_outcomes(con, wave_id)
 
@@ -237,11 +237,11 @@ class Ledger(LedgerStops):
                 raise LedgerError(f"Wave {wave_id} is {state} and may have gone out: nobody can be taken out any more.")
             values = {"outcome": "excluded", "dropped_from": state, "change_id": new_change(con, self._now())}
             number = 0
-            for contact_id, reason in rows:
-                one = recipients.c.wave_id == wave_id, recipients.c.contact_id == contact_id
-                query = update(recipients).where(*one, recipients.c.outcome == "recipient")
-                number += con.execute(query.values(**values, reason=reason)).rowcount
-            recount(con, wave_id)
+            with recounting(con, wave_id):
+                for contact_id, reason in rows:
+                    one = recipients.c.wave_id == wave_id, recipients.c.contact_id == contact_id
+                    query = update(recipients).where(*one, recipients.c.outcome == "recipient")
+                    number += con.execute(query.values(**values, reason=reason)).rowcount
             return number
 
     def deliveries_since(self, cursor: int) -> tuple[pa.Table, int]:

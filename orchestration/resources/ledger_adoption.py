@@ -6,7 +6,8 @@ here as if it had never been lost: the wave, as sent, and everybody who got it a
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from orchestration.core.wave import DROPPABLE_STATES, planned_at
 from orchestration.resources.ledger_file import LedgerFile
-from orchestration.resources.ledger_planning import counts_of, new_change
+from orchestration.resources.ledger_planning import counts_of, new_change, tally_of
 from orchestration.resources.ledger_rows import count_outcomes
 from orchestration.resources.ledger_schema import CLAIMED, looks, wave_moves, waves
 
@@ -119,19 +120,18 @@ class LedgerAdoption(LedgerFile):
                 "evidence": f"Mailchimp sent it to them (campaign {found.mailchimp_campaign_id})",
             }
             waiting = [row[0] for row in con.exec_driver_sql(f"select distinct wave_id {_WAITING}", facts)]
-            for statement in (_TAKE_OUT, _NOT_SENT, _CLAIM):
-                con.exec_driver_sql(statement, facts)
-            _write_wave(con, found, before, who=who, why=why, at=at)
-            for wave_id in (found.wave_id, *waiting):
-                recount(con, wave_id)
+            with recounting(con, found.wave_id, *waiting):
+                for statement in (_TAKE_OUT, _NOT_SENT, _CLAIM):
+                    con.exec_driver_sql(statement, facts)
+                _write_wave(con, found, before, who=who, why=why, at=at)
             return con.exec_driver_sql("select count(*) from adopted").scalar_one()
 
     def adopt_unsent(self, found: FoundWave, *, who: str, why: str, at: datetime) -> None:
         """A draft of a wave that the ledger does not know is written down as cancelled, before it is deleted there."""
         with self._writing() as con:
             if con.execute(select(waves.c.wave_id).where(waves.c.wave_id == found.wave_id)).one_or_none() is None:
-                _write_wave(con, found, None, who=who, why=why, at=at)
-                recount(con, found.wave_id)
+                with recounting(con, found.wave_id):
+                    _write_wave(con, found, None, who=who, why=why, at=at)
 
 
 def _write_wave(con: Connection, found: FoundWave, before: str | None, *, who: str, why: str, at: datetime) -> None:
@@ -155,9 +155,21 @@ def _write_wave(con: Connection, found: FoundWave, before: str | None, *, who: s
     con.execute(insert(wave_moves).values(**move, who=who, why=why))
 
 
-def recount(con: Connection, wave_id: str) -> None:
-    """Bring a wave's counts in line with its recipients."""
+@contextmanager
+def recounting(con: Connection, *wave_ids: str) -> Iterator[None]:
+    """Bring the counts of waves in line with what is done to their rows meanwhile. Members without a row stay counted."""
+    before = {wave_id: _tally(con, wave_id) for wave_id in wave_ids}
+    yield
+    for wave_id, rows in before.items():
+        counts = con.execute(select(waves.c.counts).where(waves.c.wave_id == wave_id)).scalar_one()
+        tally = tally_of(counts)
+        tally.update(_tally(con, wave_id))
+        tally.subtract(rows)
+        con.execute(update(waves).where(waves.c.wave_id == wave_id).values(counts=counts_of(+tally)))
+
+
+def _tally(con: Connection, wave_id: str) -> Counter[tuple[str, str | None]]:
     tally = Counter[tuple[str, str | None]]()
     for (outcome, reason, _), members in count_outcomes(con, wave_id).items():
         tally[outcome, reason] += members
-    con.execute(update(waves).where(waves.c.wave_id == wave_id).values(counts=counts_of(tally)))
+    return tally

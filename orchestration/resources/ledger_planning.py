@@ -20,6 +20,9 @@ from orchestration.core.errors import AlreadyClaimed, LedgerError
 from orchestration.core.wave import OUTCOMES, WaveDraft
 from orchestration.resources.ledger_schema import CLAIMED, campaigns, changes, wave_moves, waves
 
+# how many members have an outcome with a reason
+Tally = Mapping[tuple[str, str | None], int]
+
 CHUNK = 10_000
 COLUMNS = ("contact_id", "entry", "outcome", "reason", "evidence", "email", "first_name", "slots")
 UTC_TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -32,12 +35,16 @@ HISTORY = pa.schema(
         ("reason", pa.string()),
         ("planned_as_of", UTC_TIMESTAMP),
         ("sent_at", UTC_TIMESTAMP),
+        ("is_claim", pa.bool_()),
+        ("was_dropped", pa.bool_()),
+        ("position", pa.int64()),
     ]
 )
 # "not indexed": by the index the rows would be read in an order that jumps about in the file.
 _HISTORY_SQL = f"""
-    select contact_id, entry, outcome, reason, wave_id from recipients not indexed
-    where {CLAIMED} or (outcome = 'excluded' and dropped_from is not null)
+    select contact_id, entry, outcome, reason, wave_id, {CLAIMED}, dropped_from is not null, rowid
+    from recipients not indexed
+    where {CLAIMED} or (outcome = 'excluded' and dropped_from is not null) or campaign = ?
 """
 _INSERT = """
     insert into recipients (wave_id, campaign, change_id, released, contact_id, entry, outcome, reason, evidence, email,
@@ -69,17 +76,18 @@ class Planning:
         return found or at.astimezone(UTC)
 
     def history(self) -> pa.RecordBatchReader:
-        """Every live claim of every campaign, and everybody who was taken out of a wave: what the planning query must know.
+        """What the planning query must know: every live claim of every campaign, everybody who was taken out of a wave, and
+        all that was ever decided for this campaign.
 
-        Columns: contact_id, campaign, entry, outcome (recipient, holdout, excluded), reason, planned_as_of, sent_at (null
-        until sent). Can be read once, from any thread; make a table of it to use it twice. It is the state before this
-        planning wrote anything.
+        Columns: contact_id, campaign, entry, outcome, reason, planned_as_of, sent_at (null until sent), is_claim (a recipient
+        or holdout whose claim is live), was_dropped, position (rises with each decision). Can be read once, from any thread;
+        make a table of it to use it twice. It is the state before this planning wrote anything.
         """
         return pa.RecordBatchReader.from_batches(HISTORY, self._history_batches(wave_facts(self._reading)))
 
     def _history_batches(self, facts: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-        for rows in fetch_many(self._reading, _HISTORY_SQL):
-            contact_ids, entries, outcomes, reasons, wave_ids = zip(*rows, strict=True)
+        for rows in fetch_many(self._reading, _HISTORY_SQL, (self.campaign,)):
+            contact_ids, entries, outcomes, reasons, wave_ids, claims, drops, positions = zip(*rows, strict=True)
             spread = Spread(wave_ids, facts)
             yield pa.record_batch(
                 [
@@ -90,30 +98,35 @@ class Planning:
                     pa.array(reasons, pa.string()),
                     spread.of("as_of", UTC_TIMESTAMP),
                     spread.of("sent_at", UTC_TIMESTAMP),
+                    pa.array(map(bool, claims), pa.bool_()),
+                    pa.array(map(bool, drops), pa.bool_()),
+                    pa.array(positions, pa.int64()),
                 ],
                 schema=HISTORY,
             )
 
-    def write(self, wave: WaveDraft, batches: Iterable[pa.RecordBatch]) -> None:
-        """Freeze a wave's audience: the wave, its first move and a row for every member of the segment.
+    def write(self, wave: WaveDraft, batches: Iterable[pa.RecordBatch], unchanged: Tally | None = None) -> None:
+        """Freeze a wave's audience: the wave, its first move and a row for every member about whom it decides anything new.
 
         `batches` have the columns contact_id, entry, outcome, reason, evidence, email, first_name, slots (JSON text
-        such as {"ART1": "a1b2c3d4e5"}), best in rising order of contact_id: any other takes twice as long. Raises
+        such as {"ART1": "a1b2c3d4e5"}), best in rising order of contact_id: any other takes twice as long. `unchanged`
+        counts the members by outcome and reason of whom the campaign's last decision still holds: they are in the wave's
+        counts and have their row in an earlier wave. Raises
         AlreadyClaimed when another wave holds one of the claims, LedgerError for a member written twice, an unknown
         outcome or reason, or sums that don't come out. After an error the whole planning transaction is rolled back,
         even when the caller swallows the error.
         """
         try:
-            self._write(wave, batches)
+            self._write(wave, batches, unchanged or {})
         except LedgerError as error:
             self.failure = error
             raise
 
-    def _write(self, wave: WaveDraft, batches: Iterable[pa.RecordBatch]) -> None:
+    def _write(self, wave: WaveDraft, batches: Iterable[pa.RecordBatch], unchanged: Tally) -> None:
         if wave.campaign != self.campaign:
             raise LedgerError(f"Wave {wave.wave_id} is of {wave.campaign}, but {self.campaign} is being planned.")
         change_id = new_change(self._con, wave.created_at)
-        tally: Counter[tuple[str, str | None]] = Counter()
+        tally = Counter(unchanged)
         batches = iter(batches)
         for batch in batches:
             for start in range(0, batch.num_rows, CHUNK):
@@ -194,16 +207,24 @@ def wave_facts(con: Connection) -> dict[str, Any]:
     return {row.wave_id: row for row in con.execute(query)}
 
 
-def counts_of(tally: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
-    """A wave's counts from a Counter of (outcome, reason)."""
+def counts_of(tally: Tally) -> dict[str, Any]:
+    """A wave's counts."""
     counts: dict[str, Any] = {"segment_size": 0, "recipient": 0, "holdout": 0, "excluded": {}, "deferred": {}}
-    for (outcome, reason), number in sorted(dict(tally).items(), key=str):
+    for (outcome, reason), number in sorted(tally.items(), key=str):
         counts["segment_size"] += number
         if outcome in ("excluded", "deferred"):
             counts[outcome][reason] = number
         else:
             counts[outcome] += number
     return counts
+
+
+def tally_of(counts: Mapping[str, Any]) -> Counter[tuple[str, str | None]]:
+    """What `counts_of` made a wave's counts of."""
+    tally = Counter({("recipient", None): counts.get("recipient", 0), ("holdout", None): counts.get("holdout", 0)})
+    for outcome in ("excluded", "deferred"):
+        tally.update({(outcome, reason): number for reason, number in counts.get(outcome, {}).items()})
+    return tally
 
 
 def new_change(con: Connection, at: datetime) -> int:

@@ -26,7 +26,7 @@ def wave_row(con: Connection, wave_id: str) -> Wave:
 
 
 def count_outcomes(con: Connection, wave_id: str) -> dict[tuple[str, str | None, str | None], int]:
-    """How many members of a wave ended with each (outcome, reason, delivery)."""
+    """How many of a wave's rows ended with each (outcome, reason, delivery)."""
     kinds = recipients.c.outcome, recipients.c.reason, recipients.c.delivery
     query = select(*kinds, func.count()).where(recipients.c.wave_id == wave_id).group_by(*kinds)
     return {(outcome, reason, delivery): number for outcome, reason, delivery, number in con.execute(query)}

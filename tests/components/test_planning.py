@@ -117,9 +117,11 @@ class Shop:
         return plan(settings, self.ledger, self.warehouse, campaign, who="test", why="a test")
 
     def decided(self, planned):
+        """What the campaign decided last about each, in this wave or before it."""
         return {
             row.contact_id: (row.outcome, row.reason)
-            for batch in self.ledger.recipients(planned.wave_id)
+            for wave in self.ledger.waves(planned.campaign)
+            for batch in self.ledger.recipients(wave.wave_id)
             for row in batch
         }
 
@@ -312,9 +314,9 @@ def test_three_emails_in_seven_days_are_enough(shop):
         at = NOW + timedelta(days=number)
         shop.send(shop.plan(campaign(name=f"c{number}"), fixed_as_of=at), at)
     fourth = campaign(name="c3")
-    day_3, day_7 = (shop.plan(fourth, fixed_as_of=NOW + timedelta(days=days)) for days in (3, 7))
-    assert shop.decided(day_3) == {contact: ("deferred", "capped")}
-    assert shop.decided(day_7) == {contact: ("recipient", None)}
+    for days, outcome in ((3, ("deferred", "capped")), (7, ("recipient", None))):
+        planned = shop.plan(fourth, fixed_as_of=NOW + timedelta(days=days))
+        assert shop.decided(planned) == {contact: outcome}
 
 
 @pytest.mark.parametrize(
@@ -352,6 +354,32 @@ def test_nobody_due_is_written_down_once_and_not_at_every_run(shop):
     shop.build()
     assert shop.plan(campaign()).wave_id is not None
     assert shop.plan(campaign()).wave_id is None
+
+
+def test_a_no_that_was_told_before_is_counted_and_not_written_again_until_it_changes(shop):
+    first = shop.person()
+    silent = shop.person(is_subscribed=False)
+    shop.build()
+    shop.send(shop.plan(campaign()))
+    waves = []
+    for number in range(2, 5):
+        shop.person()
+        shop.build(number)
+        waves.append(shop.plan(campaign()))
+        shop.send(waves[-1])
+    written = [[row for batch in shop.ledger.recipients(wave.wave_id) for row in batch] for wave in waves]
+    # the first wave's recipient is told once that they had it, and so is each wave's after that
+    assert [[row.reason for row in rows] for rows in written] == [["already_sent", None]] * 3
+    assert waves[-1].counts["excluded"] == {"already_sent": 3, "no_consent": 1}
+    assert waves[-1].counts["segment_size"] == 5
+    shop.people[1][-1].update(is_suppressed=True)
+    shop.build(number=5)
+    changed = shop.plan(campaign())
+    assert shop.decided(changed)[silent] == ("excluded", "suppressed")
+    assert [wave.wave_id for wave, _ in shop.ledger.decisions_of(first)] == [
+        shop.ledger.waves()[0].wave_id,
+        waves[0].wave_id,
+    ]
 
 
 def test_a_rehearsal_leaves_nothing_behind(shop):

@@ -90,6 +90,22 @@ def test_a_planned_wave_remembers_everybody_and_why(ledger):
     assert (first.from_state, first.to_state, first.who, first.why) == (None, "planned", "test", "a test")
 
 
+def test_members_of_whom_nothing_new_is_decided_are_counted_and_stay_so_when_others_are_taken_out(ledger):
+    wave = a_wave(segment_size=6)
+    with ledger.planning("welcome") as planning:
+        news = pa.Table.from_pylist([member(1), member(2), member(3, "excluded", "no_consent")], SCHEMA)
+        planning.write(wave, news.to_batches(), {("excluded", "no_consent"): 2, ("deferred", "capped"): 1})
+    ledger.drop_recipients(wave.wave_id, [(contact(2), "mailchimp_refused")])
+    assert ledger.wave(wave.wave_id).counts == {
+        "segment_size": 6,
+        "recipient": 1,
+        "holdout": 0,
+        "excluded": {"mailchimp_refused": 1, "no_consent": 3},
+        "deferred": {"capped": 1},
+    }
+    assert sum(ledger.outcomes(wave.wave_id).values()) == 3
+
+
 def test_two_waves_cannot_claim_one_contact(ledger):
     first = plan(ledger, [member(n) for n in range(1, 8)])
     with pytest.raises(AlreadyClaimed, match="Campaign welcome: 5 contacts") as error:
@@ -193,14 +209,18 @@ def test_history_is_who_was_claimed_or_taken_out_before_and_not_what_is_being_wr
         reader = planning.history()
         planning.write(a_wave(), pa.Table.from_pylist([member(9)], SCHEMA).to_batches())
         rows = sorted(reader.read_all().to_pylist(), key=lambda row: row["contact_id"])
-    told = [(r["contact_id"], r["outcome"], r["planned_as_of"] - AT, r["sent_at"] - AT) for r in rows]
+    told = [(r["contact_id"], r["outcome"], r["reason"], r["is_claim"], r["was_dropped"]) for r in rows]
     assert told == [
-        (contact(1), "recipient", timedelta(0), timedelta(hours=2)),
-        (contact(2), "holdout", timedelta(0), timedelta(hours=2)),
-        (contact(6), "excluded", timedelta(0), timedelta(hours=2)),
+        (contact(1), "recipient", None, True, False),
+        (contact(2), "holdout", None, True, False),
+        (contact(3), "deferred", "capped", False, False),
+        (contact(4), "excluded", "no_consent", False, False),
+        (contact(6), "excluded", "mailchimp_refused", False, True),
     ]
-    assert [r["reason"] for r in rows] == [None, None, "mailchimp_refused"]
-    assert {r["sent_at"] for r in rows} == {AT + timedelta(hours=2)}
+    assert {(r["planned_as_of"], r["sent_at"]) for r in rows} == {(AT, AT + timedelta(hours=2))}
+    with ledger.planning("thanks") as planning:
+        others = sorted(row["contact_id"] for row in planning.history().read_all().to_pylist())
+    assert others == [contact(1), contact(2), contact(6), contact(9)]  # claims and drops only
 
 
 def test_a_wave_moves_only_as_it_may_and_every_move_is_told(ledger):
