@@ -18,9 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import dagster as dg
 from dagster._cli.api import _execute_run_command_body
@@ -28,7 +26,7 @@ from dagster._utils.interrupts import capture_interrupts
 
 from orchestration.commands.console import command
 from orchestration.commands.processes import die_with_parent
-from orchestration.core.policy_rules import Audience, Place, matchers
+from orchestration.components.ahead import prepare
 from orchestration.resources.launcher import NO, YES, worker_link
 from orchestration.resources.liveness import vouch
 from orchestration.resources.models import parse_ahead
@@ -138,8 +136,7 @@ def load(settings: Settings) -> None:
 
     defs().get_repository_def()
     parse_ahead(settings)
-    for audience, place in product(get_args(Audience), get_args(Place)):
-        matchers(audience, place)
+    prepare()
     gc.freeze()  # so that no child's collection writes into the pages it shares with the others
 
 

@@ -23,6 +23,7 @@ import requests
 from sqlalchemy.engine import default
 
 from orchestration.components import delivery_audience
+from orchestration.components.ahead import prepare
 from orchestration.components.campaign_run import run_campaign
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.feedback import Feedback
@@ -152,4 +153,5 @@ MUTATIONS = {
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     signatures.not_checked_again()
+    prepare()
     main()
