@@ -37,7 +37,7 @@ LOOK = "campaigns"
 # What Mailchimp lists late is still seen; a look that goes back further than it must costs nothing but rows.
 OVERLAP = timedelta(days=1)
 # Until then Mailchimp may still be adding to sent-to.
-REPORT_IS_LATE = timedelta(days=1)
+SENT_TO_GROWS_FOR = timedelta(days=1)
 
 _TITLE = re.compile(re.escape(title_of("")) + "(w[0-9a-v]{16})")
 _DRAFTS = ("save", "paused")
@@ -173,7 +173,7 @@ class Adoption:
             lacking = max(1, campaign.emails_sent) - len(sent)  # nothing is sent to nobody: its figure is late, too
             if tags or lacking <= 0 or campaign.sent_at is None:
                 break
-            if datetime.now(UTC) - campaign.sent_at > REPORT_IS_LATE:
+            if datetime.now(UTC) - campaign.sent_at > SENT_TO_GROWS_FOR:
                 log.warning("Wave %s: Mailchimp does not name %d of those it went to any more.", wave_id, lacking)
                 break
             if time.monotonic() >= give_up:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 CALL = "delete_permanent"
 WAIT = 600.0
+NOBODY = "Nobody was known here by that address or id, or they had been erased before. If not, look at its spelling."
 
 
 def erase(services: Services, contact: str, *, who: str, pauses: Pauses | None = None) -> list[Receipt]:
@@ -114,6 +115,8 @@ def _finish(services: Services, plan: Plan, pauses: Pauses | None) -> Receipt:
             f"{len(person.spoken_for)} of their addresses are another contact's at another time: what that contact said stays, "
             "and Mailchimp was not told of these."
         )
+    if not receipt.removed:
+        receipt.notes.append(NOBODY)
     finish(settings, plan, receipt)
     return receipt
 

@@ -18,10 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.commands.erase import shown
 from orchestration.components.campaign_run import run_campaign
 from orchestration.components.catalogue import all_campaigns
 from orchestration.components.erasure import erase
 from orchestration.components.services import Services
+from orchestration.components.why import explain
 from orchestration.core.identity import address_id
 from orchestration.core.preference_link import preference_token
 from orchestration.defs.housekeeping.erase import erase_job
@@ -358,6 +360,13 @@ def test_the_receipt_says_what_was_removed_where_and_names_nobody(world):
     assert "quill" not in path.read_text().lower()
 
 
+def test_asked_about_her_the_answer_is_that_she_was_erased(world):
+    answer = explain(world.services, ZOE, all_campaigns())
+    assert "not known: erased, and what they did before 2026-11-2" in answer
+    assert "quill" not in answer
+    assert "no event with this address" in explain(world.services, "nobody.ever@mail.test", all_campaigns())
+
+
 def test_the_rewritten_files_are_not_taken_for_new_ones(world):
     assert look(world.services.settings, world.services.warehouse).new == []
 
@@ -429,6 +438,13 @@ def test_a_warehouse_made_anew_from_the_landing_files_forgets_her_too(again, tmp
     assert other.rows(SUMS) == again.told["sums again"]
     seen = "select contact_id, order_count, is_addressable from marts.contacts order by 1"
     assert other.rows(seen) == again.rows(seen)
+
+
+def test_an_address_that_nobody_has_is_told_from_somebody_who_was_erased(again):
+    (receipt,) = erase(again.services, "zoe.qiull@mail.test", who="test")
+    assert receipt.removed == []
+    assert "look at its spelling" in receipt.notes[-1]
+    assert "look at its spelling" in shown(receipt)
 
 
 def test_her_own_signup_after_the_erasure_brings_her_back(again):
