@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from orchestration.core.policy_match import Hit, Worded
+from orchestration.core.policy_match import Hit
+from orchestration.core.policy_near import Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
 from orchestration.core.policy_text import (
     address_text,

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.core.policy_match import NUMBER, Near, Spelt, Worded
+from orchestration.core.policy_match import Spelt
+from orchestration.core.policy_near import AGE, NUMBER, Near, Worded
 from orchestration.core.policy_text import words
 
 Audience = Literal["public", "professionals"]
@@ -34,6 +35,7 @@ class Pattern(_Strict):
     within: int = 0
     in_order: bool = False
     across: bool = False
+    unless_said: str | None = None
 
 
 class Rule(_Strict):
@@ -52,6 +54,7 @@ class Rule(_Strict):
     unless_after: _Exception | None = None
     unless_before: _Exception | None = None
     unless_near: _Exception | None = None
+    unless_said: str | None = None
     when: list[str] = Field(default_factory=list)
     needs: dict[str, list[str]] = Field(default_factory=dict)
 
@@ -124,6 +127,7 @@ def _near(rule: Rule, entry: str | Pattern) -> Near:
         before=before[1],
         unless_near=around[0],
         around=around[1],
+        unless_said=tuple(way for one in (rule.unless_said, entry.unless_said) if one for way in _tuple(one)),
     )
 
 
@@ -148,7 +152,9 @@ def _ways(wording: str) -> Iterator[tuple[str, ...]]:
             yield from _ways(one.strip())
         return
     for way in _spelled_out(wording):
-        said = tuple(itertools.chain.from_iterable([part] if part == NUMBER else words(part) for part in way.split()))
+        said = tuple(
+            itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in way.split())
+        )
         if said:
             yield said
 
