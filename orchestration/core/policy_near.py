@@ -29,6 +29,8 @@ _NUMBERS = frozenset(
 _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
 # of those who are no children any more, and may have no procedure yet (CAP Code 12.25)
 _AGES = frozenset("12 13 14 15 16 17 twelve thirteen fourteen fifteen sixteen seventeen".split())
+_UNITS = {"h": "hour", "m": "minute", "s": "second"}
+_COUNTED = re.compile(r"(\d+)(h|hr|min|sec)|(day|week|month|year)(\d+)")  # 15min, week12
 _ROLES = ("say", "near", "also", "unless_after", "unless_before", "unless_near", "unless_said")
 
 _Wordings = tuple[tuple[str, ...], ...]
@@ -64,20 +66,21 @@ class Worded:
     """Finds patterns of words in a text. Words of theirs that are written together ("#hairlosscure") are read apart."""
 
     def __init__(self, patterns: Iterable[Near]) -> None:
-        self._patterns = list(patterns)
+        patterns = list(patterns)
+        # a list of wordings that plays a part in several patterns is looked for once, by its number
+        listed = [getattr(pattern, role) for pattern in patterns for role in _ROLES]
+        numbers = {wordings: number for number, wordings in enumerate(dict.fromkeys(listed))}
+        self._patterns = [(one, {role: numbers[getattr(one, role)] for role in _ROLES}) for one in patterns]
         self._tree: dict[str, Any] = {}
         self._known: set[str] = set()
-        for number, pattern in enumerate(self._patterns):
-            for role in _ROLES:
-                for wording in getattr(pattern, role):
-                    node = self._tree
-                    for word in wording:
-                        node = node.setdefault(word, {})
-                    node.setdefault(_ENDS, []).append((number, role))
-                    self._known.update(wording)
-        self._longest = max(
-            (len(wording) for one in self._patterns for role in _ROLES for wording in getattr(one, role)), default=0
-        )
+        for wordings, number in numbers.items():
+            for wording in wordings:
+                node = self._tree
+                for word in wording:
+                    node = node.setdefault(word, {})
+                node.setdefault(_ENDS, []).append(number)
+                self._known.update(wording)
+        self._longest = max((len(wording) for wordings in numbers for wording in wordings), default=0)
         self._apart = lru_cache(maxsize=500_000)(self._apart)
 
     def hits(self, clean: str) -> Iterator[Hit]:
@@ -85,8 +88,8 @@ class Worded:
         text = [part for word in words(clean) for part in self._apart(word)]
         said = _Said(text, self._spans(text), self._longest)
         placed = None
-        for number, pattern in enumerate(self._patterns):
-            found = said.first(pattern, number)
+        for pattern, numbers in self._patterns:
+            found = said.first(pattern, numbers)
             if found:
                 placed = placed or [word for word in placed_words(clean) for _ in self._apart(word.text)]
                 start, end = found
@@ -95,6 +98,9 @@ class Worded:
 
     def _apart(self, word: str) -> tuple[str, ...]:
         """The words that one is made of, where each is a word of the patterns; else the word."""
+        if counted := _COUNTED.fullmatch(word):
+            number, unit, period, which = counted.groups()
+            return (number, _UNITS[unit[0]]) if unit else (period, which)
         if len(word) < _COMPOUND or word in self._known or not word.isalpha():
             return (word,)
         # from each place to the end, with the fewest parts
@@ -109,9 +115,9 @@ class Worded:
                 parts[start] = min(ways, key=len)
         return parts.get(0, (word,))
 
-    def _spans(self, text: list[str]) -> dict[tuple[int, str], list[_Span]]:
-        """Where each wording stands, by the pattern and the part it plays in it; in the order of the text."""
-        spans: dict[tuple[int, str], list[_Span]] = defaultdict(list)
+    def _spans(self, text: list[str]) -> dict[int, list[_Span]]:
+        """Where wordings stand, by the number of their list and in the order of the text."""
+        spans: dict[int, list[_Span]] = defaultdict(list)
         tree = self._tree
         for at, word in enumerate(text):
             if word not in tree and not _is_number(word):
@@ -124,66 +130,66 @@ class Worded:
                 if not reached:
                     break
                 for node in reached:
-                    for role in node.get(_ENDS, ()):
-                        spans[role].append((at, end + 1))
+                    for number in node.get(_ENDS, ()):
+                        spans[number].append((at, end + 1))
         return spans
 
 
 class _Said:
     """A text in words, with what stands where in it."""
 
-    def __init__(self, text: list[str], spans: dict[tuple[int, str], list[_Span]], longest: int) -> None:
+    def __init__(self, text: list[str], spans: dict[int, list[_Span]], longest: int) -> None:
         self._spans = spans
         self._longest = longest
         # before each place: how many sentences have ended, and how many words were said
         self._ended = [0, *accumulate(word in (STOP, BREAK) for word in text)]
         self._words = [at - ended for at, ended in enumerate(self._ended)]
 
-    def first(self, pattern: Near, number: int) -> _Span | None:
+    def first(self, pattern: Near, numbers: dict[str, int]) -> _Span | None:
         """From where to where the pattern's first hit that counts stretches."""
-        said = self._spans.get((number, "say"))
-        others = self._spans.get((number, "near"), [])
+        said = self._spans.get(numbers["say"])
+        others = self._spans.get(numbers["near"], [])
         if not said or (pattern.near and not others):
             return None
-        counted = (span for span in said if self._counts(pattern, number, span))
+        counted = (span for span in said if self._counts(pattern, numbers, span))
         if not pattern.near:
-            return next((span for span in counted if not self._taken_back(number, span)), None)
-        others = [span for span in others if self._counts(pattern, number, span)]
-        return next((span for one in counted for span in self._together(pattern, number, one, others)), None)
+            return next((span for span in counted if not self._taken_back(numbers, span)), None)
+        others = [span for span in others if self._counts(pattern, numbers, span)]
+        return next((span for one in counted for span in self._together(pattern, numbers, one, others)), None)
 
-    def _together(self, pattern: Near, number: int, one: _Span, others: list[_Span]) -> Iterator[_Span]:
+    def _together(self, pattern: Near, numbers: dict[str, int], one: _Span, others: list[_Span]) -> Iterator[_Span]:
         low = one[0] if pattern.in_order else self._back(one[0], pattern.within + self._longest)
         for other in _starting(others, low, self._on(one[1], pattern.within)):
             first, second = (one, other) if one <= other else (other, one)
             if first[1] <= second[0] and self._close(first[1], second[0], pattern.within, across=pattern.across):
                 span = first[0], second[1]
                 around = first[0] - pattern.within, second[1] + pattern.within - 1
-                if pattern.also and not _starting(self._spans.get((number, "also"), []), *around):
+                if pattern.also and not _starting(self._spans.get(numbers["also"], []), *around):
                     continue
-                if not self._taken_back(number, span):
+                if not self._taken_back(numbers, span):
                     yield span
 
-    def _counts(self, pattern: Near, number: int, span: _Span) -> bool:
+    def _counts(self, pattern: Near, numbers: dict[str, int], span: _Span) -> bool:
         start, end = span
         longest = self._longest
         if pattern.unless_after:
-            before = _starting(self._spans.get((number, "unless_after"), []), start - pattern.after - longest, start)
+            before = _starting(self._spans.get(numbers["unless_after"], []), start - pattern.after - longest, start)
             if any(other <= start and self._close(other, start, pattern.after) for _, other in before):
                 return False
         if pattern.unless_before:
-            after = _starting(self._spans.get((number, "unless_before"), []), end, end + pattern.before)
+            after = _starting(self._spans.get(numbers["unless_before"], []), end, end + pattern.before)
             if any(self._close(end, other, pattern.before) for other, _ in after):
                 return False
         if not pattern.unless_near:
             return True
         near = _starting(
-            self._spans.get((number, "unless_near"), []), start - pattern.around - longest, end + pattern.around
+            self._spans.get(numbers["unless_near"], []), start - pattern.around - longest, end + pattern.around
         )
         return not any(start - other <= pattern.around for _, other in near)
 
-    def _taken_back(self, number: int, span: _Span) -> bool:
+    def _taken_back(self, numbers: dict[str, int], span: _Span) -> bool:
         """Whether something in the sentence says the opposite, or that it is about something else."""
-        against = self._spans.get((number, "unless_said"))
+        against = self._spans.get(numbers["unless_said"])
         if not against:
             return False
         start = bisect_left(self._ended, self._ended[span[0]])

@@ -36,6 +36,7 @@ class Pattern(_Strict):
     in_order: bool = False
     across: bool = False
     unless_said: str | None = None
+    always: bool = False
 
 
 class Rule(_Strict):
@@ -112,7 +113,9 @@ def _names(wording: str) -> list[str]:
 
 def _near(rule: Rule, entry: str | Pattern) -> Near:
     entry = Pattern(say=entry) if isinstance(entry, str) else entry
-    after, before, around = (_exception(one) for one in (rule.unless_after, rule.unless_before, rule.unless_near))
+    exceptions = (None, None, None) if entry.always else (rule.unless_after, rule.unless_before, rule.unless_near)
+    after, before, around = (_exception(one) for one in exceptions)
+    taken_back = (None if entry.always else rule.unless_said, entry.unless_said)
     return Near(
         label=rule.rule,
         say=_tuple(entry.say),
@@ -127,7 +130,7 @@ def _near(rule: Rule, entry: str | Pattern) -> Near:
         before=before[1],
         unless_near=around[0],
         around=around[1],
-        unless_said=tuple(way for one in (rule.unless_said, entry.unless_said) if one for way in _tuple(one)),
+        unless_said=tuple(wording for one in taken_back if one for wording in _tuple(one)),
     )
 
 

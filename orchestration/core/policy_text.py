@@ -43,7 +43,7 @@ _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
+_MEASURE = re.compile(r"\d+[a-z]{1,3}|(?:day|week|month|year)\d+")  # 6pm, 5ml, day90: digits that are meant
 _DOUBLED = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
 _LETTERS = {**_DIGITS, ord("l"): "i"}
