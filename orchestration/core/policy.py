@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from orchestration.core.policy_images import pair_of_pictures
 from orchestration.core.policy_match import Hit
 from orchestration.core.policy_near import Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
@@ -31,6 +32,9 @@ from orchestration.core.policy_text import (
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
 _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)
+_OF_A_PERSON = frozenset(
+    "FNAME LNAME NAME FULLNAME EMAIL PHONE ADDRESS ADDRESS1 ADDRESS2 STREET CITY TOWN COUNTY COMPANY BIRTHDAY".split()
+)
 _LIST = 80  # characters that a list of what is not in it may take
 _AROUND = 50  # characters of an excerpt on either side
 
@@ -121,6 +125,8 @@ def check_image(address: str, alternative: str, place: str = "image", audience: 
 def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]:
     """What a title, tag or member field of Mailchimp's, or the field's name, tells of a person's health (UK GDPR art. 9)."""
     merge_tag = _merge_tags(value, place)
+    if name.upper() in _OF_A_PERSON:  # Mr Burns may be well
+        return merge_tag
     return merge_tag + check_text(f"{name}\n\n{humps_apart(value)}".replace("_", " "), place, "public", "data")
 
 
@@ -139,6 +145,8 @@ def check_html(html: str, place: str = "HTML part", audience: Audience = "public
         found += check_address(address, f"{place}, link {address}", audience)
     for address, alternative in dict.fromkeys(parts.images):
         found += check_image(address, alternative, f"{place}, image {address}", audience)
+    if pair := pair_of_pictures(parts.images):
+        found.append(Finding("picture_of_before_and_after", place, "before … after", " | ".join(pair)))
     return found
 
 
