@@ -32,6 +32,8 @@ from orchestration.core.policy_text import (
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
 _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)
+# who reads an address of ours may know who came, not by what name
+_PERSONAL_TAG = re.compile(r"\*\|(?:EMAIL|FNAME|LNAME|NAME|PHONE|ADDRESS|BIRTHDAY|UNIQID)\b", re.IGNORECASE)
 _OF_A_PERSON = frozenset(
     "FNAME LNAME NAME FULLNAME EMAIL PHONE ADDRESS ADDRESS1 ADDRESS2 STREET CITY TOWN COUNTY COMPANY BIRTHDAY".split()
 )
@@ -113,12 +115,14 @@ def _is_absent(clean: str, hit: Hit) -> bool:
 
 def check_address(address: str, place: str = "link", audience: Audience = "public") -> list[Finding]:
     """What is wrong with the address of a link: its words, not its page."""
-    return check_text(address_text(address), place, audience, "link")
+    leaks = [Finding("merge_tag", place, tag) for tag in _PERSONAL_TAG.findall(unquote(address))]
+    return leaks + check_text(address_text(address), place, audience, "link")
 
 
 def check_image(address: str, alternative: str, place: str = "image", audience: Audience = "public") -> list[Finding]:
     """What is wrong with an image's name or alternative text. What it shows is not looked at."""
-    name = check_text(address_text(address), place, audience, "image")
+    name = _merge_tags(address, place) + check_text(address_text(address), place, audience, "image")
+    name += _merge_tags(alternative, f"{place}, alternative text")
     return name + check_text(alternative, f"{place}, alternative text", audience, "image")
 
 

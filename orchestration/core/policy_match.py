@@ -120,7 +120,8 @@ def _slips(key: str) -> set[str]:
 
 def _is_slip(written: str, name: str) -> bool:
     """Whether the two differ by one letter less, more or other, or by two neighbours that changed places."""
-    start = next((at for at, (one, other) in enumerate(zip(written, name, strict=False)) if one != other), 0)
+    shorter = min(len(written), len(name))
+    start = next((at for at in range(shorter) if written[at] != name[at]), shorter)
     one, other = written[start:], name[start:]
     moved = one[:2] == other[1::-1] and one[2:] == other[2:]
     return moved or one[1:] == other[1:] or one[1:] == other or one == other[1:]
