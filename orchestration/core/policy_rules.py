@@ -155,9 +155,8 @@ def _ways(wording: str) -> Iterator[tuple[str, ...]]:
             yield from _ways(one.strip())
         return
     for way in _spelled_out(wording):
-        said = tuple(
-            itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in way.split())
-        )
+        parts = re.split(f"({NUMBER}|{AGE})", way)
+        said = tuple(itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in parts))
         if said:
             yield said
 
