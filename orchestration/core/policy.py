@@ -14,6 +14,7 @@ prescription-only medicines may be named (Human Medicines Regulations 2012 reg. 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from urllib.parse import unquote
 
 from orchestration.core.policy_images import pair_of_pictures
@@ -135,7 +136,7 @@ def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]
 
 
 def _merge_tags(value: str, place: str) -> list[Finding]:
-    has_one = any(mark in text for text in (value, unquote(value)) for mark in ("*|", "|*"))
+    has_one = any(mark in text for text in (value, unquote(value), unescape(unescape(value))) for mark in ("*|", "|*"))
     return [Finding("merge_tag", place, "*|")] if has_one else []
 
 
