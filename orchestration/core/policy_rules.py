@@ -150,15 +150,21 @@ def _tuple(wording: str) -> tuple[tuple[str, ...], ...]:
 
 def _ways(wording: str) -> Iterator[tuple[str, ...]]:
     """A wording, or a list of them in [brackets], with groups and @lists spelled out."""
-    if wording.startswith("["):
-        for one in wording[1:-1].split(","):
-            yield from _ways(one.strip())
-        return
-    for way in _spelled_out(wording):
-        parts = re.split(f"({NUMBER}|{AGE})", way)
-        said = tuple(itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in parts))
-        if said:
-            yield said
+    for one in wording[1:-1].split(",") if wording.startswith("[") else [wording]:
+        yield from _said(one.strip())
+
+
+@cache
+def _said(wording: str) -> tuple[tuple[str, ...], ...]:
+    """Each way to say it, in words. A @list stands in many wordings, and is spelled out once."""
+    if re.fullmatch(r"@\w+", wording):
+        return tuple(itertools.chain.from_iterable(_said(one) for one in _file().words[wording[1:]]))
+    ways = (re.split(f"({NUMBER}|{AGE})", way) for way in _spelled_out(wording))
+    said = (
+        tuple(itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in way))
+        for way in ways
+    )
+    return tuple(one for one in said if one)
 
 
 def forms(verb: str) -> tuple[str, ...]:
