@@ -30,7 +30,7 @@ _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
 # of those who are no children any more, and may have no procedure yet (CAP Code 12.25)
 _AGES = frozenset("12 13 14 15 16 17 twelve thirteen fourteen fifteen sixteen seventeen".split())
 _UNITS = {"h": "hour", "m": "minute", "s": "second"}
-_COUNTED = re.compile(r"(\d+)(h|hr|min|sec)|(day|week|wk|month|year|client|patient)(\d+)")  # 15min, week12
+_COUNTED = re.compile(r"(\d+)(h|hr|hour|min|minute|sec)|(day|week|wk|month|year|client|patient)(\d+)")  # 15min, week12
 _ROLES = ("say", "near", "also", "unless_after", "unless_before", "unless_near", "unless_said")
 
 _Wordings = tuple[tuple[str, ...], ...]

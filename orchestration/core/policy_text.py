@@ -49,7 +49,8 @@ _LETTER_BY_LETTER = re.compile(
 )
 _AS_THEY_ARE = {"yours": "yours", "selfies": "selfie"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_MEASURE = re.compile(r"\d+[a-z]{1,3}|(?:day|week|wk|month|year|client|patient)\d+")  # 5ml, day90
+# 5ml, day90
+_MEASURE = re.compile(r"\d+(?:[a-z]{1,3}|mins|secs|hours?|minutes?)|(?:day|week|wk|month|year|client|patient)\d+")
 _DOUBLED = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
 _LETTERS = {**_DIGITS, ord("l"): "i"}
