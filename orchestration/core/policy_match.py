@@ -57,6 +57,7 @@ class Spelt:
             if name in inside:
                 key = skeleton(letters)
                 self._inside[key[:_INSIDE]].append((key, name))
+        self._longest_slip = max(map(len, self._slips), default=0)
         self._by_length: dict[int, list[str]] = defaultdict(list)
         for name in self._label:
             self._by_length[len(name)].append(name)
@@ -103,7 +104,7 @@ class Spelt:
             for inner, name in self._inside.get(key[at : at + _INSIDE], ()):
                 if key.startswith(inner, at):
                     return name
-        if len(key) < _LONG - 1:
+        if not _LONG - 1 <= len(key) <= self._longest_slip + 1:
             return None
         ways = ((word, str), (folded(word), folded), (key, skeleton))
         near = {self._slips[slip] for slip in _slips(key) if slip in self._slips}

@@ -81,6 +81,7 @@ class Worded:
                 node.setdefault(_ENDS, []).append(number)
                 self._known.update(wording)
         self._longest = max((len(wording) for wordings in numbers for wording in wordings), default=0)
+        self._longest_word = max(map(len, self._known), default=0) + 2  # with the ending of a plural
         self._apart = lru_cache(maxsize=500_000)(self._apart)
 
     def hits(self, clean: str) -> Iterator[Hit]:
@@ -108,7 +109,7 @@ class Worded:
         for start in range(len(word) - _PART, -1, -1):
             ways = [
                 (part, *parts[end])
-                for end in range(start + _PART, len(word) + 1)
+                for end in range(start + _PART, min(start + self._longest_word, len(word)) + 1)
                 if end in parts and (part := stem(word[start:end])) in self._known
             ]
             if ways:
