@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from orchestration.core.policy_match import Hit
@@ -104,17 +104,19 @@ class Worded:
             return (number, _UNITS[unit[0]]) if unit else (period, which)
         if len(word) < _COMPOUND or word in self._known or not word.isalpha():
             return (word,)
-        # from each place to the end, with the fewest parts
-        parts: dict[int, tuple[str, ...]] = {len(word): ()}
+        # from each place: into how few parts the rest can be read, and where the first of them ends
+        fewest: dict[int, tuple[int, int]] = {len(word): (0, 0)}
         for start in range(len(word) - _PART, -1, -1):
-            ways = [
-                (part, *parts[end])
-                for end in range(start + _PART, min(start + self._longest_word, len(word)) + 1)
-                if end in parts and (part := stem(word[start:end])) in self._known
-            ]
+            ends = range(start + _PART, min(start + self._longest_word, len(word)) + 1)
+            ways = [(fewest[end][0] + 1, end) for end in ends if end in fewest and stem(word[start:end]) in self._known]
             if ways:
-                parts[start] = min(ways, key=len)
-        return parts.get(0, (word,))
+                fewest[start] = min(ways)
+        if 0 not in fewest:
+            return (word,)
+        cuts = [0]
+        while cuts[-1] < len(word):
+            cuts.append(fewest[cuts[-1]][1])
+        return tuple(stem(word[start:end]) for start, end in pairwise(cuts))
 
     def _spans(self, text: list[str]) -> dict[int, list[_Span]]:
         """Where wordings stand, by the number of their list and in the order of the text."""
