@@ -15,7 +15,7 @@ _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
 _PLAIN = re.compile(r"[a-z0-9]+")
 _SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+")
 _HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z0-9]")
-_MASKED = re.compile(r"[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
+_MASKED = re.compile(r"(?<![a-z])[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _LONG = 8  # letters from which a name with one slip of the pen is taken for the name
 _INSIDE = 4  # characters by which what may stand inside a word is looked up
 
