@@ -14,9 +14,12 @@ prescription-only medicines may be named (Human Medicines Regulations 2012 reg. 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from urllib.parse import unquote
 
-from orchestration.core.policy_match import Hit, Worded
+from orchestration.core.policy_images import pair_of_pictures
+from orchestration.core.policy_match import Hit
+from orchestration.core.policy_near import Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
 from orchestration.core.policy_text import (
     address_text,
@@ -30,6 +33,11 @@ from orchestration.core.policy_text import (
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
 _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)
+# who reads an address of ours may know who came, not by what name
+_PERSONAL_TAG = re.compile(r"\*\|(?:EMAIL|FNAME|LNAME|NAME|PHONE|ADDRESS|BIRTHDAY|UNIQID)\b", re.IGNORECASE)
+_OF_A_PERSON = frozenset(
+    "FNAME LNAME NAME FULLNAME EMAIL PHONE ADDRESS ADDRESS1 ADDRESS2 STREET CITY TOWN COUNTY COMPANY BIRTHDAY".split()
+)
 _LIST = 80  # characters that a list of what is not in it may take
 _AROUND = 50  # characters of an excerpt on either side
 
@@ -108,23 +116,27 @@ def _is_absent(clean: str, hit: Hit) -> bool:
 
 def check_address(address: str, place: str = "link", audience: Audience = "public") -> list[Finding]:
     """What is wrong with the address of a link: its words, not its page."""
-    return check_text(address_text(address), place, audience, "link")
+    leaks = [Finding("merge_tag", place, tag) for tag in _PERSONAL_TAG.findall(unquote(address))]
+    return leaks + check_text(address_text(address), place, audience, "link")
 
 
 def check_image(address: str, alternative: str, place: str = "image", audience: Audience = "public") -> list[Finding]:
     """What is wrong with an image's name or alternative text. What it shows is not looked at."""
-    name = check_text(address_text(address), place, audience, "image")
+    name = _merge_tags(address, place) + check_text(address_text(address), place, audience, "image")
+    name += _merge_tags(alternative, f"{place}, alternative text")
     return name + check_text(alternative, f"{place}, alternative text", audience, "image")
 
 
 def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]:
     """What a title, tag or member field of Mailchimp's, or the field's name, tells of a person's health (UK GDPR art. 9)."""
     merge_tag = _merge_tags(value, place)
+    if name.upper() in _OF_A_PERSON:  # Mr Burns may be well
+        return merge_tag
     return merge_tag + check_text(f"{name}\n\n{humps_apart(value)}".replace("_", " "), place, "public", "data")
 
 
 def _merge_tags(value: str, place: str) -> list[Finding]:
-    has_one = any(mark in text for text in (value, unquote(value)) for mark in ("*|", "|*"))
+    has_one = any(mark in text for text in (value, unquote(value), unescape(unescape(value))) for mark in ("*|", "|*"))
     return [Finding("merge_tag", place, "*|")] if has_one else []
 
 
@@ -138,6 +150,8 @@ def check_html(html: str, place: str = "HTML part", audience: Audience = "public
         found += check_address(address, f"{place}, link {address}", audience)
     for address, alternative in dict.fromkeys(parts.images):
         found += check_image(address, alternative, f"{place}, image {address}", audience)
+    if pair := pair_of_pictures(parts.images):
+        found.append(Finding("picture_of_before_and_after", place, "before … after", " | ".join(pair)))
     return found
 
 

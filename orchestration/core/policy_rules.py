@@ -12,7 +12,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.core.policy_match import NUMBER, Near, Spelt, Worded
+from orchestration.core.policy_match import Spelt
+from orchestration.core.policy_near import AGE, NUMBER, Near, Worded
 from orchestration.core.policy_text import words
 
 Audience = Literal["public", "professionals"]
@@ -34,6 +35,8 @@ class Pattern(_Strict):
     within: int = 0
     in_order: bool = False
     across: bool = False
+    unless_said: str | None = None
+    always: bool = False
 
 
 class Rule(_Strict):
@@ -52,6 +55,7 @@ class Rule(_Strict):
     unless_after: _Exception | None = None
     unless_before: _Exception | None = None
     unless_near: _Exception | None = None
+    unless_said: str | None = None
     when: list[str] = Field(default_factory=list)
     needs: dict[str, list[str]] = Field(default_factory=dict)
 
@@ -109,7 +113,9 @@ def _names(wording: str) -> list[str]:
 
 def _near(rule: Rule, entry: str | Pattern) -> Near:
     entry = Pattern(say=entry) if isinstance(entry, str) else entry
-    after, before, around = (_exception(one) for one in (rule.unless_after, rule.unless_before, rule.unless_near))
+    exceptions = (None, None, None) if entry.always else (rule.unless_after, rule.unless_before, rule.unless_near)
+    after, before, around = (_exception(one) for one in exceptions)
+    taken_back = (None if entry.always else rule.unless_said, entry.unless_said)
     return Near(
         label=rule.rule,
         say=_tuple(entry.say),
@@ -124,6 +130,7 @@ def _near(rule: Rule, entry: str | Pattern) -> Near:
         before=before[1],
         unless_near=around[0],
         around=around[1],
+        unless_said=tuple(wording for one in taken_back if one for wording in _tuple(one)),
     )
 
 
@@ -143,14 +150,21 @@ def _tuple(wording: str) -> tuple[tuple[str, ...], ...]:
 
 def _ways(wording: str) -> Iterator[tuple[str, ...]]:
     """A wording, or a list of them in [brackets], with groups and @lists spelled out."""
-    if wording.startswith("["):
-        for one in wording[1:-1].split(","):
-            yield from _ways(one.strip())
-        return
-    for way in _spelled_out(wording):
-        said = tuple(itertools.chain.from_iterable([part] if part == NUMBER else words(part) for part in way.split()))
-        if said:
-            yield said
+    for one in wording[1:-1].split(",") if wording.startswith("[") else [wording]:
+        yield from _said(one.strip())
+
+
+@cache
+def _said(wording: str) -> tuple[tuple[str, ...], ...]:
+    """Each way to say it, in words. A @list stands in many wordings, and is spelled out once."""
+    if re.fullmatch(r"@\w+", wording):
+        return tuple(itertools.chain.from_iterable(_said(one) for one in _file().words[wording[1:]]))
+    ways = (re.split(f"({NUMBER}|{AGE})", way) for way in _spelled_out(wording))
+    said = (
+        tuple(itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in way))
+        for way in ways
+    )
+    return tuple(one for one in said if one)
 
 
 def forms(verb: str) -> tuple[str, ...]:

@@ -36,14 +36,21 @@ _SHAPES = {
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
-_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|\n\s*\n")
+# a "no" that denies nothing of what comes after it, read as one word with what follows
+_NO_DENIAL = (
+    r"no[\s-]{1,3}(?:more|waiting|fuss|hassle)|not[\s-]{1,3}(?:only|just)|why[\s-]{1,3}not|can['’]?t[\s-]{1,3}(?:face|wait|bear|stand)"
+    r"|(?:don['’]?t|do[\s-]{1,3}not)[\s-]{1,3}(?:miss|wait|delay|suffer|worry|let)"
+)
+_WORD = re.compile(rf"(?:{_NO_DENIAL})\b|[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|\n\s*\n")
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
 # s k i n n y, b.o.t.o.x, s a m e - d a y: single letters with small gaps
 _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
+_AS_THEY_ARE = {"yours": "yours", "selfies": "selfie"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_MEASURE = re.compile(r"\d+[a-z]{1,3}")  # 6pm, 5ml: digits that are meant
+# 5ml, day90
+_MEASURE = re.compile(r"\d+(?:[a-z]{1,3}|mins|secs|hours?|minutes?)|(?:day|week|wk|month|year|client|patient)\d+")
 _DOUBLED = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("0123456789@$!|+€", "oizeasgtbgasiite")
 _LETTERS = {**_DIGITS, ord("l"): "i"}
@@ -147,7 +154,7 @@ def _word(found: str) -> str:
         return STOP
     if found[0] == "\n":
         return BREAK
-    found = re.sub(r"['’]s$", "", found).replace("'", "").replace("’", "")
+    found = re.sub(r"[\s-]+", "_", re.sub(r"['’]s$|['’]", "", found))
     digits = sum(char.isdigit() for char in found)
     if 0 < digits < len(found) - digits and not _MEASURE.fullmatch(found):
         found = found.translate(_DIGITS)
@@ -158,6 +165,8 @@ def stem(word: str) -> str:
     """A word without the ending of its plural: "injections" and "injection", "cures" and "cure" are one."""
     if word.endswith("s") and word[:-1].isdigit():
         return word[:-1]
+    if word in _AS_THEY_ARE:
+        return _AS_THEY_ARE[word]
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:
