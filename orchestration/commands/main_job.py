@@ -169,12 +169,13 @@ def _campaigns(services: Services, result: Any) -> tuple[list[tuple[str, ...]], 
             continue
         counts = event.materialization.metadata["counts"].value
         wave_id = event.materialization.metadata["wave"].value
-        now = services.ledger.wave(wave_id).counts if counts["is_written"] else counts
-        went_out = _went_out(services, wave_id) if counts["is_written"] else {}
+        if not counts["is_written"]:
+            rows += _campaign(campaign, counts, counts, {})
+            continue
+        went_out = _went_out(services, wave_id)
         sent += sum(went_out.values())
-        rows += _campaign(campaign, counts, now, went_out)
-        left_out = services.ledger.outcomes(wave_id).get(("recipient", None, "not_sent")) if counts["is_written"] else 0
-        if left_out:
+        rows += _campaign(campaign, counts, services.ledger.wave(wave_id).counts, went_out)
+        if left_out := services.ledger.outcomes(wave_id).get(("recipient", None, "not_sent")):
             rows.append(("campaign", f"{campaign}: not sent", str(left_out), "Mailchimp left them out"))
     return rows, sent
 

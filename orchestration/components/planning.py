@@ -1,9 +1,11 @@
 """Planning a wave: every member of the segment becomes recipient, holdout, excluded or deferred, in one query.
 
 Written down is what is new: a member of whom the campaign's last decision still holds has no row in this wave, and is counted.
+Where there is nothing new at all, no wave is written.
 
-What the query reads: the models as of the last complete, tested build, the noes that came since, and the ledger's claims, which
-stream in as Arrow inside the transaction that then writes the wave. So nobody can claim a contact between the look and the write.
+What the query reads: the models as of the last complete, tested build, the noes that came since, and the ledger's claims and last
+decisions, which stream in as Arrow inside the transaction that then writes the wave. So nobody can claim a contact between the
+look and the write.
 """
 
 from collections import Counter
@@ -62,11 +64,15 @@ refusals as (
     group by all
 ),
 
--- what this campaign decided last about each
+-- what this campaign decided last about each; that somebody was claimed says by itself that they had it
 decided as (
     select
         contact_id::uuid as contact_id,
-        arg_max(struct_pack(outcome := outcome, reason := reason), position) as last_decision
+        if(
+            arg_max(is_claim, position),
+            struct_pack(outcome := 'excluded', reason := 'already_sent'),
+            arg_max(struct_pack(outcome := outcome, reason := reason), position)
+        ) as last_decision
     from history
     where campaign = $campaign
     group by all
@@ -177,7 +183,7 @@ class Plan:
 
 
 class _NotKept(Exception):
-    """Leaves the planning transaction without keeping anything of it."""
+    """Leaves the planning transaction of a rehearsal without keeping anything of it, the campaign's start neither."""
 
 
 def plan(
@@ -209,10 +215,12 @@ def plan(
                 con.register("noes", _noes(fresh_noes(ledger, con)))
                 con.execute(_AUDIENCE, _parameters(settings, campaign, now, started_at))
                 kept, news, unchanged = _decided(con, settings, campaign, now, build)
-            if rehearse or not news.num_rows:
+            if news.num_rows and not rehearse:
+                planning.write(_wave(kept, who, why), news.to_batches(max_chunksize=50_000), unchanged)
+            else:
                 kept = replace(kept, wave_id=None)
+            if rehearse:
                 raise _NotKept
-            planning.write(_wave(kept, who, why), news.to_batches(max_chunksize=50_000), unchanged)
     except _NotKept:
         pass
     return kept

@@ -28,11 +28,10 @@ def explain(services: Services, contact: str, campaigns: Sequence[Campaign]) -> 
         contact_id = _contact_id(con, services, contact)
         lines = [f"contact {contact_id}", *(_who(con, contact_id) or _unknown(services, contact_id)), "", "Segments"]
         lines += _segments(con, contact_id)
-    lines += ["", "Campaigns"]
+    lines += ["", "Campaigns: each wave that decided something new; while they stay in the segment, its decision holds"]
     decisions = services.ledger.decisions_of(contact_id)
     for campaign in campaigns:
-        waves = services.ledger.waves(campaign.name)
-        lines += _campaign(campaign, waves, [(wave, row) for wave, row in decisions if wave.campaign == campaign.name])
+        lines += _campaign(campaign, [(wave, row) for wave, row in decisions if wave.campaign == campaign.name])
     return "\n".join(lines)
 
 
@@ -53,7 +52,7 @@ def _unknown(services: Services, contact_id: str) -> list[str]:
     until = [mark.until for mark in marks(services.settings) if mark.id == contact_id]
     if until:
         return [
-            f"  not known: erased, and what they did before {_moment(max(until))} does not come back; nothing else is kept"
+            f"  not known: erased; what they did before {_moment(max(until))} stays away, and only waves that had them are kept"
         ]
     return ["  not known: no event with this address, or none yet in the models"]
 
@@ -98,7 +97,7 @@ def _segments(con: DuckDBPyConnection, contact_id: str) -> Iterator[str]:
                 )
 
 
-def _campaign(campaign: Campaign, waves: Sequence[Wave], decisions: Sequence[tuple[Wave, Recipient]]) -> Iterator[str]:
+def _campaign(campaign: Campaign, decisions: Sequence[tuple[Wave, Recipient]]) -> Iterator[str]:
     if not decisions:
         yield f"  {campaign.name}: no wave has looked at this contact; it looks at the members of {campaign.segment}"
         return
@@ -107,9 +106,6 @@ def _campaign(campaign: Campaign, waves: Sequence[Wave], decisions: Sequence[tup
         yield f"    {_moment(wave.as_of)} wave {wave.wave_id} ({wave.state}): {_decision(wave, row)}"
         if row.outcome == "recipient":
             yield from (f"      {shown}" for shown in _shown(wave, row))
-    # a wave writes down what is new
-    if later := len(waves) - 1 - max(waves.index(wave) for wave, _ in decisions):
-        yield f"    nothing new was decided in the {later} waves since then"
 
 
 def _decision(wave: Wave, row: Recipient) -> str:

@@ -118,8 +118,8 @@ class Content(_Strict):
 
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> "Content":
-        """From a wave's `content` in the ledger, which holds other things, too. In those of before there were products, articles
-        are `slots`."""
+        """From a wave's `content` in the ledger, which may hold other things of versions before. Before there were products,
+        articles were `slots`."""
         recorded = {"articles": recorded.get("slots", []), **recorded}
         return cls(**{name: recorded[name] for name in cls.model_fields if name in recorded})
 

@@ -80,8 +80,8 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One member of the segment in one wave, whatever became of them. `slots` maps their member fields, as
-    core.content names them, to codes and words."""
+    """One member of the segment about whom a wave decided something new, whatever became of them. `slots` maps their member
+    fields, as core.content names them, to codes and words."""
 
     wave_id: str
     contact_id: str

@@ -103,8 +103,8 @@ class Ledger(LedgerStops):
             return [Wave(**row._mapping) for row in con.execute(query)]
 
     def snapshots_referred_to(self) -> set[int]:
-        """The snapshots of the warehouse that waves were planned on, but for those that were cancelled."""
-        query = select(waves.c.snapshot_id).distinct().where(waves.c.state != "cancelled")
+        """The snapshots of the warehouse that waves were planned on which are not over."""
+        query = select(waves.c.snapshot_id).distinct().where(waves.c.state.not_in(("settled", "cancelled")))
         with self._reading() as con:
             return set(con.execute(query).scalars())
 

@@ -157,7 +157,10 @@ def _write_wave(con: Connection, found: FoundWave, before: str | None, *, who: s
 
 @contextmanager
 def recounting(con: Connection, *wave_ids: str) -> Iterator[None]:
-    """Bring the counts of waves in line with what is done to their rows meanwhile. Members without a row stay counted."""
+    """Bring the counts of waves in line with what is done to their rows meanwhile. Members without a row stay counted.
+
+    Who had no row and gets one (Mailchimp sent it to somebody who was not planned, so its tag was changed by hand) counts twice.
+    """
     before = {wave_id: _tally(con, wave_id) for wave_id in wave_ids}
     yield
     for wave_id, rows in before.items():

@@ -44,7 +44,8 @@ HISTORY = pa.schema(
 _HISTORY_SQL = f"""
     select contact_id, entry, outcome, reason, wave_id, {CLAIMED}, dropped_from is not null, rowid
     from recipients not indexed
-    where {CLAIMED} or (outcome = 'excluded' and dropped_from is not null) or campaign = ?
+    where {CLAIMED} or (outcome = 'excluded' and dropped_from is not null)
+        or rowid in (select max(rowid) from recipients not indexed where campaign = ? group by contact_id)
 """
 _INSERT = """
     insert into recipients (wave_id, campaign, change_id, released, contact_id, entry, outcome, reason, evidence, email,
@@ -77,7 +78,7 @@ class Planning:
 
     def history(self) -> pa.RecordBatchReader:
         """What the planning query must know: every live claim of every campaign, everybody who was taken out of a wave, and
-        all that was ever decided for this campaign.
+        what this campaign decided last about each.
 
         Columns: contact_id, campaign, entry, outcome, reason, planned_as_of, sent_at (null until sent), is_claim (a recipient
         or holdout whose claim is live), was_dropped, position (rises with each decision). Can be read once, from any thread;

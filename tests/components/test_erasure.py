@@ -362,7 +362,7 @@ def test_the_receipt_says_what_was_removed_where_and_names_nobody(world):
 
 def test_asked_about_her_the_answer_is_that_she_was_erased(world):
     answer = explain(world.services, ZOE, all_campaigns())
-    assert "not known: erased, and what they did before 2026-11-2" in answer
+    assert "not known: erased; what they did before 2026-11-2" in answer
     assert "quill" not in answer
     assert "no event with this address" in explain(world.services, "nobody.ever@mail.test", all_campaigns())
 

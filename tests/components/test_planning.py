@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from orchestration.core.campaign import Articles, Campaign, Offer, Products, Ree
 from orchestration.core.errors import CampaignError, NoBuildYet
 from orchestration.resources import ledger_file
 from orchestration.resources.ledger import Ledger
+from orchestration.resources.ledger_planning import tally_of
 from orchestration.resources.models_version import note_segments
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -117,13 +119,15 @@ class Shop:
         return plan(settings, self.ledger, self.warehouse, campaign, who="test", why="a test")
 
     def decided(self, planned):
-        """What the campaign decided last about each, in this wave or before it."""
-        return {
-            row.contact_id: (row.outcome, row.reason)
-            for wave in self.ledger.waves(planned.campaign)
-            for batch in self.ledger.recipients(wave.wave_id)
-            for row in batch
-        }
+        """What a plan came to for each: as this wave has it, or one before it, after which whoever was claimed had it already."""
+        found = {}
+        for wave in self.ledger.waves(planned.campaign):
+            for row in (row for batch in self.ledger.recipients(wave.wave_id) for row in batch):
+                is_claim = row.outcome in ("recipient", "holdout") and not row.released
+                before = is_claim and wave.wave_id != planned.wave_id
+                found[row.contact_id] = ("excluded", "already_sent") if before else (row.outcome, row.reason)
+        assert Counter(found.values()) == +tally_of(planned.counts)
+        return found
 
     def send(self, planned, at=NOW):
         """What delivery does to the ledger in the end."""
@@ -368,18 +372,24 @@ def test_a_no_that_was_told_before_is_counted_and_not_written_again_until_it_cha
         waves.append(shop.plan(campaign()))
         shop.send(waves[-1])
     written = [[row for batch in shop.ledger.recipients(wave.wave_id) for row in batch] for wave in waves]
-    # the first wave's recipient is told once that they had it, and so is each wave's after that
-    assert [[row.reason for row in rows] for rows in written] == [["already_sent", None]] * 3
+    assert [[row.outcome for row in rows] for rows in written] == [["recipient"]] * 3
     assert waves[-1].counts["excluded"] == {"already_sent": 3, "no_consent": 1}
     assert waves[-1].counts["segment_size"] == 5
     shop.people[1][-1].update(is_suppressed=True)
     shop.build(number=5)
     changed = shop.plan(campaign())
     assert shop.decided(changed)[silent] == ("excluded", "suppressed")
-    assert [wave.wave_id for wave, _ in shop.ledger.decisions_of(first)] == [
-        shop.ledger.waves()[0].wave_id,
-        waves[0].wave_id,
-    ]
+    assert len(shop.ledger.decisions_of(first)) == 1
+    assert shop.plan(campaign()).wave_id is None
+
+
+def test_who_enters_an_empty_segment_after_its_campaign_was_started_gets_it(shop):
+    shop.build()
+    assert shop.plan(campaign(), backlog="record").wave_id is None
+    contact = shop.person(entered_at=NOW + timedelta(hours=1))
+    shop.build(number=2)
+    planned = shop.plan(campaign(), backlog="record", fixed_as_of=NOW + timedelta(hours=1))
+    assert shop.decided(planned) == {contact: ("recipient", None)}
 
 
 def test_a_rehearsal_leaves_nothing_behind(shop):

@@ -73,7 +73,7 @@ def test_old_runs_go_with_all_they_left_but_not_the_one_an_asset_was_last_made_b
     assert not (services.settings.landing_dir / "products/a.jsonl").exists()
 
 
-def test_a_snapshot_that_a_wave_was_planned_on_stays_readable(house):
+def test_a_snapshot_that_a_wave_was_planned_on_stays_readable_until_the_wave_is_over(house):
     services, instance = house
     with services.warehouse.writer() as con:
         build = services.warehouse.record_build(con, build_id="b-1", build_no=1, as_of=services.settings.now())
@@ -90,6 +90,12 @@ def test_a_snapshot_that_a_wave_was_planned_on_stays_readable(house):
         assert con.execute("select sku from raw.products").fetchall() == [("S1",)]
     with services.warehouse.latest() as con:
         assert build.snapshot_id in {n for (n,) in con.execute("select snapshot_id from lake.snapshots()").fetchall()}
+    services.ledger.move(wave.wave_id, "cancelled", who="test", why="over", at=now)
+    keep(instance, **AT_ONCE)
+    with services.warehouse.latest() as con:
+        assert build.snapshot_id not in {
+            n for (n,) in con.execute("select snapshot_id from lake.snapshots()").fetchall()
+        }
 
 
 def test_a_large_log_is_begun_anew_while_its_process_goes_on_writing(house):

@@ -154,4 +154,5 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     signatures.not_checked_again()
     prepare()
+    sys.modules["pandas"] = None  # DuckDB looks for it with every query, and each look goes through all of sys.path
     main()

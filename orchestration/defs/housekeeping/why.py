@@ -26,7 +26,7 @@ def explain_contact(context: dg.OpExecutionContext, config: Whom) -> None:
 
 @dg.job(
     name="why",
-    description="Why a contact got an email, or got none: segments since when and because of which events, each wave's decision.",
+    description="Why a contact got an email, or got none: segments since when and because of which events, what waves decided.",
 )
 def why_job() -> None:
     explain_contact()
