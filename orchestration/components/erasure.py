@@ -115,7 +115,8 @@ def _finish(services: Services, plan: Plan, pauses: Pauses | None) -> Receipt:
             f"{len(person.spoken_for)} of their addresses are another contact's at another time: what that contact said stays, "
             "and Mailchimp was not told of these."
         )
-    if not receipt.removed:
+    # what else is removed is others': files that came again, snapshots of before
+    if not any(where in ("warehouse", "ledger", "Mailchimp") for where, _, _ in receipt.removed):
         receipt.notes.append(NOBODY)
     finish(settings, plan, receipt)
     return receipt
