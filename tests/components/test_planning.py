@@ -1,169 +1,21 @@
 """Who of a segment gets an email, and who does not and why, from models' tables that the test writes itself."""
 
-import json
-import re
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import datetime, timedelta
 
 import pytest
 
 from orchestration.components.planning import plan
-from orchestration.core.campaign import Articles, Campaign, Offer, Products, Reentry, Trigger
+from orchestration.core.campaign import Reentry
 from orchestration.core.errors import CampaignError, NoBuildYet
 from orchestration.resources import ledger_file
-from orchestration.resources.ledger import Ledger
-from orchestration.resources.ledger_planning import tally_of
 from orchestration.resources.models_version import note_segments
-from orchestration.resources.warehouse import Warehouse
-from orchestration.settings import Settings
-
-NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
-TABLES = """
-create table if not exists lake.marts.contacts (
-    contact_id uuid, email varchar, first_name varchar, is_subscribed boolean, basis varchar,
-    is_suppressed boolean, is_professional boolean);
-create table if not exists lake.marts.segment_members (
-    contact_id uuid, segment varchar, reason varchar, entered_at timestamptz);
-create table if not exists lake.marts.segment_history (contact_id uuid, segment varchar);
-create table if not exists lake.marts.recommended_articles (
-    contact_id uuid, rank bigint, article_id varchar, reason varchar);
-create table if not exists lake.marts.orders (contact_id uuid, skus varchar[], is_void boolean);
-create table if not exists lake.intermediate.int_bought_together (sku varchar, related_sku varchar, score double);
-create table if not exists lake.staging.stg_products (
-    sku varchar, product_name varchar, url varchar, price decimal(18, 2), currency varchar, in_stock boolean);
-create table if not exists lake.staging.stg_policy_checks (kind varchar, item_id varchar, is_barred boolean);
-create table if not exists lake.intermediate.int_address_owners (
-    address_id uuid, contact_id uuid, owned_from timestamptz, owned_until timestamptz);
-create table if not exists lake.intermediate.int_consents (contact_id uuid, last_answered_at timestamptz);
-create table if not exists lake.intermediate.int_articles (article_id varchar, url varchar, title varchar, summary varchar);
-"""
-
-
-class Shop:
-    """A warehouse with a segment in it, and a ledger."""
-
-    def __init__(self, data_dir):
-        env = {"DATA_DIR": str(data_dir), "AS_OF": NOW.isoformat(), "BACKLOG": "send", "QUIET_HOURS": "21-07"}
-        self.settings = Settings.from_env(env)
-        self.warehouse = Warehouse(self.settings)
-        self.ledger = Ledger(self.settings)
-        self.people = []
-        self.together = []
-        self.out_of_stock = set()
-        self.barred = set()
-
-    def person(self, *, entered_at=NOW, articles=(), segment="new_subscribers", **facts):
-        """One more contact in the segment; gives their id. `articles` are named, or (name, reason); `bought` are SKUs."""
-        contact_id = UUID(int=len(self.people) + 1)
-        standard = {
-            "email": f"p{contact_id.int}@mail.test",
-            "is_subscribed": True,
-            "basis": "consent",
-            "is_suppressed": False,
-            "is_professional": False,
-            "answered_at": NOW,
-        }
-        self.people.append((contact_id, segment, entered_at, articles, standard | facts))
-        return str(contact_id)
-
-    def build(self, number=1):
-        """Write the people there are now into the tables, and record them as a tested build."""
-        contacts, consents, members, recommended, orders, articles = [], [], [], [], [], set()
-        for contact_id, segment, entered_at, reading, facts in self.people:
-            contacts.append(
-                [
-                    contact_id,
-                    facts["email"],
-                    "Ada",
-                    *(facts[name] for name in ("is_subscribed", "basis", "is_suppressed", "is_professional")),
-                ]
-            )
-            consents.append([contact_id, facts["answered_at"]])
-            members.append([contact_id, segment, f"because of e{contact_id.int}", entered_at])
-            told = [one if isinstance(one, tuple) else (one, "read_together") for one in reading]
-            recommended += [[contact_id, rank, article, why] for rank, (article, why) in enumerate(told, 1)]
-            articles |= {article for article, _ in told}
-            if "bought" in facts:
-                orders.append([contact_id, facts["bought"], False])
-        skus = sorted({sku for pair in self.together for sku in pair[:2]})
-        rows = {
-            "marts.contacts": contacts,
-            "intermediate.int_consents": consents,
-            "marts.segment_members": members,
-            "marts.recommended_articles": recommended,
-            "marts.orders": orders,
-            "intermediate.int_bought_together": [list(pair) for pair in self.together],
-            "staging.stg_products": [
-                [sku, f"The {sku}", f"https://shop.test/{sku}", "28.00", "GBP", sku not in self.out_of_stock]
-                for sku in skus
-            ],
-            "staging.stg_policy_checks": [["product", sku, sku in self.barred] for sku in skus],
-            "intermediate.int_articles": [[a, f"https://shop.test/{a}", f"About {a}", ""] for a in sorted(articles)],
-        }
-        with self.warehouse.writer() as con:
-            con.execute("begin")
-            con.execute(TABLES)
-            for table, values in rows.items():
-                con.execute(f"delete from lake.{table}")
-                if values:
-                    marks = ", ".join(["(" + ", ".join("?" * len(values[0])) + ")"] * len(values))
-                    con.execute(f"insert into lake.{table} values {marks}", [cell for row in values for cell in row])
-            con.execute("commit")
-            self.warehouse.record_build(con, build_id=f"b{number}", build_no=number, as_of=NOW)
-
-    def plan(self, campaign, **changes):
-        settings = replace(self.settings, **changes)
-        return plan(settings, self.ledger, self.warehouse, campaign, who="test", why="a test")
-
-    def decided(self, planned):
-        """What a plan came to for each: as this wave has it, or one before it, after which whoever was claimed had it already."""
-        found = {}
-        for wave in self.ledger.waves(planned.campaign):
-            for row in (row for batch in self.ledger.recipients(wave.wave_id) for row in batch):
-                is_claim = row.outcome in ("recipient", "holdout") and not row.released
-                before = is_claim and wave.wave_id != planned.wave_id
-                found[row.contact_id] = ("excluded", "already_sent") if before else (row.outcome, row.reason)
-        assert Counter(found.values()) == +tally_of(planned.counts)
-        return found
-
-    def send(self, planned, at=NOW):
-        """What delivery does to the ledger in the end."""
-        self.ledger.set_draft(
-            planned.wave_id,
-            audience_hash="a",
-            draft_hash="d",
-            mailchimp_campaign_id="c",
-            mailchimp_web_id=1,
-            mailchimp_segment_id=1,
-            who="test",
-            why="",
-            at=at,
-        )
-        self.ledger.approve(planned.wave_id, "d", "test", at)
-        for state in ("sending", "sent", "settled"):
-            self.ledger.move(planned.wave_id, state, who="test", why="", at=at)
+from tests.components.planned_shop import NOW, Shop, campaign
 
 
 @pytest.fixture
 def shop(tmp_path):
     return Shop(tmp_path)
-
-
-def campaign(**changes):
-    fields = {
-        "name": "welcome",
-        "description": "a test",
-        "segment": "new_subscribers",
-        "trigger": Trigger(when="hand"),
-        "template": "welcome",
-        "subject": "s",
-        "preheader": "p",
-        "priority": 1,
-    }
-    return Campaign(**(fields | changes))
 
 
 def test_each_no_has_its_reason_and_the_counts_add_up(shop):
@@ -399,108 +251,6 @@ def test_a_rehearsal_leaves_nothing_behind(shop):
     assert rehearsed.counts["recipient"] == 1
     assert rehearsed.wave_id is None
     assert shop.ledger.waves() == []
-
-
-READING = {"name": "reading", "segment": "treatment_readers", "template": "treatment_reading", "articles": Articles()}
-
-
-def test_each_reader_gets_their_own_articles_and_who_has_too_few_gets_none(shop):
-    tastes = {
-        shop.person(segment="treatment_readers", articles=["a", "b", "c"]): {"a", "b", "c"},
-        shop.person(segment="treatment_readers", articles=["d", "e", "f"]): {"d", "e", "f"},
-        shop.person(segment="treatment_readers", articles=["g"]): set(),
-    }
-    shop.build()
-    planned = shop.plan(campaign(**READING))
-    titles = {card.code: card.article_id for slot in planned.content.articles for card in slot}
-    rows = [row for batch in shop.ledger.recipients(planned.wave_id) for row in batch]
-    for row in rows:
-        given = {titles[code] for field, code in row.slots.items() if field.startswith("ART")}
-        assert given <= tastes[row.contact_id]
-        assert len(given) >= 2 or (row.outcome, row.reason) == ("excluded", "no_content")
-    assert [row.outcome for row in rows] == ["recipient", "recipient", "excluded"]
-
-
-def test_a_wave_holds_at_most_ten_cards_a_slot_and_serves_as_many_readers_as_it_can(shop):
-    for number in range(60):
-        own = [f"own-{number}-{index}" for index in range(3)]
-        shop.person(segment="treatment_readers", articles=[*own, "popular-1", "popular-2"])
-    shop.build()
-    planned = shop.plan(campaign(**READING))
-    assert max(len(slot) for slot in planned.content.articles) <= 10
-    assert planned.counts["recipient"] == 60
-
-
-def test_codes_tell_nothing_of_the_article(shop):
-    shop.person(segment="treatment_readers", articles=["hair-loss-1", "hair-loss-2"])
-    shop.build()
-    planned = shop.plan(campaign(**READING))
-    (row,) = next(shop.ledger.recipients(planned.wave_id))
-    assert {field for field, code in row.slots.items() if len(code) == 10} == {"ART1", "ART2"}
-    assert "hair" not in json.dumps(row.slots)
-
-
-def test_why_an_article_is_there_is_each_readers_own_and_stands_in_the_same_slot(shop):
-    reasons = {"read_together": "together", "similar_text": "similar", "unheard of": "related"}
-    people = {
-        shop.person(segment="treatment_readers", articles=[("a", reason), ("b", "popular")]): word
-        for reason, word in reasons.items()
-    }
-    shop.build()
-    planned = shop.plan(campaign(**READING))
-    articles = {card.code: card.article_id for slot in planned.content.articles for card in slot}
-    for row in next(shop.ledger.recipients(planned.wave_id)):
-        whys = {articles[row.slots[f"ART{n}"]]: row.slots[f"WHY{n}"] for n in (1, 2)}
-        assert whys == {"a": people[row.contact_id], "b": "popular"}
-
-
-THANKS = {"name": "thanks", "segment": "high_value_free_delivery", "products": Products()}
-
-
-def test_products_go_with_what_was_bought_are_in_stock_allowed_in_emails_and_new_to_the_buyer(shop):
-    shop.together = [("mask", "gel", 0.9), ("mask", "balm", 0.8), ("mask", "gone", 0.95), ("serum", "mask", 0.5)]
-    shop.together.append(("mask", "named like a medicine", 0.97))
-    shop.out_of_stock, shop.barred = {"gone"}, {"named like a medicine"}
-    first = shop.person(segment="high_value_free_delivery", bought=["mask", "gel"])
-    second = shop.person(segment="high_value_free_delivery", bought=["serum"])
-    nothing = shop.person(segment="high_value_free_delivery", bought=["unheard-of"])
-    shop.build()
-    planned = shop.plan(campaign(**THANKS))
-    cards = {card.code: card for slot in planned.content.products for card in slot}
-    given = {
-        row.contact_id: sorted(cards[code].sku for code in row.slots.values())
-        for row in next(shop.ledger.recipients(planned.wave_id))
-    }
-    assert given == {first: ["balm"], second: ["mask"], nothing: []}
-    assert {card.price for card in cards.values()} == {"£28.00"}
-    assert planned.readers == dict.fromkeys(cards, 1)
-
-
-WELCOME = {"offer": Offer(percent=10, valid_days=30, terms="t")}
-
-
-def codes_of(shop, planned):
-    return {row.contact_id: row.slots["OFFER"] for batch in shop.ledger.recipients(planned.wave_id) for row in batch}
-
-
-def test_each_person_has_a_code_of_their_own_that_nobody_can_guess_or_misread(shop):
-    for _ in range(300):
-        shop.person()
-    shop.build()
-    planned = shop.plan(campaign(**WELCOME))
-    codes = codes_of(shop, planned)
-    assert len(set(codes.values())) == 300
-    assert all(re.fullmatch("[34679CDFGHJKMNPQRTVWXY]{12}", code) for code in codes.values())
-    assert len(set("".join(codes.values()))) == 22
-    assert planned.content.offer.closes_on.isoformat() == "2026-12-22"
-    assert planned.readers == {}
-
-    shop.ledger.move(planned.wave_id, "cancelled", who="test", why="", at=NOW)
-    assert codes_of(shop, shop.plan(campaign(**WELCOME))) == codes  # who is due again has the same again
-    # without the key the same people have others
-    (shop.settings.keys_dir / "offer_code.key").unlink()
-    shop.ledger.move(shop.ledger.waves()[1].wave_id, "cancelled", who="test", why="", at=NOW)
-    assert not set(codes.values()) & set(codes_of(shop, shop.plan(campaign(**WELCOME))).values())
 
 
 def test_a_segment_that_is_no_model_is_told_with_those_that_are(shop):
