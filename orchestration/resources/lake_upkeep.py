@@ -1,13 +1,13 @@
 """The lake kept in shape: few files, and none that no snapshot needs (DESIGN 4).
 
     flush     small inserts lie in the catalogue; as Parquet they are read faster
-    rewrite   files of which much was deleted
+    rewrite   files of which much was deleted, and of small tables all of which anything was: those could not be merged
     merge     small files that stand side by side; a merged one also serves the snapshots before
     expire    snapshots that nobody may ask for any more
     clean up  files that no snapshot needs, a day after that; what killed writers left behind
 
 A reader on an expired snapshot fails. So some never are: the last complete build's and whatever came after it, which the next
-build may take back, and those that waves were planned on.
+build may take back, and those that waves under way were planned on.
 """
 
 from collections import Counter
@@ -22,6 +22,12 @@ from orchestration.resources.warehouse import last_build
 MERGED_UP_TO = 64 << 20
 DELETED_SHARE = 0.3
 CHUNK = 1000
+_SMALL_WITH_DELETES = f"""
+    select schema_name, table_name
+    from ducklake_table_info('lake')
+    join __ducklake_metadata_lake.ducklake_schema using (schema_id)
+    where end_snapshot is null and delete_file_count > 0 and file_size_bytes <= {MERGED_UP_TO}
+"""
 
 
 def tidy_lake(
@@ -39,6 +45,8 @@ def tidy_lake(
     """
     con.execute("call ducklake_flush_inlined_data('lake')")
     con.execute(f"call ducklake_rewrite_data_files('lake', delete_threshold => {DELETED_SHARE})")
+    for schema, table in con.execute(_SMALL_WITH_DELETES).fetchall():
+        con.execute("call ducklake_rewrite_data_files('lake', ?, schema => ?, delete_threshold => 0)", [table, schema])
     merged = con.execute(f"call ducklake_merge_adjacent_files('lake', max_file_size => {MERGED_UP_TO})").fetchall()
     expired = _expire(con, now - snapshots_for, referred_to)
     deleted = 0

@@ -50,6 +50,21 @@ def test_small_files_become_one_and_every_snapshot_that_is_kept_reads_as_before(
     assert rows_at(shop, last) == 160
 
 
+def test_a_small_table_that_is_changed_again_and_again_stays_one_file(shop):
+    for number in range(1, 6):
+        insert(shop, number)
+        with shop.warehouse.writer() as con:  # a few of its rows, fewer than make a large file worth writing anew
+            con.execute(f"delete from raw.products where batch_id = {number} and rowid % 7 = 0")
+        last = build(shop, number)
+    before = rows_at(shop, last)
+    assert 0 < before < 100
+    tidy(shop)
+    with shop.warehouse.latest() as con:
+        files = "select file_count, delete_file_count from ducklake_table_info('lake') where table_name = 'products'"
+        assert con.execute(files).fetchall() == [(1, 0)]
+    assert rows_at(shop, last) == before
+
+
 def test_the_last_build_and_what_a_wave_was_planned_on_are_never_expired_and_the_others_are(shop):
     first, second = insert(shop, 1), insert(shop, 2)
     build(shop, 1)
