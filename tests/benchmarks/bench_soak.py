@@ -92,7 +92,8 @@ class Feeder:
 
 def run(minutes: float) -> list[Ratio]:
     with workshop() as data_dir:
-        os.environ |= {"DATA_DIR": str(data_dir), "SANDBOX_PORT": str(free_port()), "UI_PORT": str(free_port())}
+        os.environ |= {f"{name}_PORT": str(free_port()) for name in ("SANDBOX", "UI", "COLLECTOR", "DEMO")}
+        os.environ["DATA_DIR"] = str(data_dir)
         os.environ.pop("LANDING", None)
         with (data_dir / "run.log").open("wb") as log:
             shop = subprocess.Popen(
