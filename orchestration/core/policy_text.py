@@ -47,7 +47,7 @@ _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?:
 _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
-_AS_THEY_ARE = {"yours": "yours", "selfies": "selfie"}
+_AS_THEY_ARE = {"yours": "yours", "selfies": "selfie", "afters": "afters", "befores": "befores"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # 5ml, day90
 _MEASURE = re.compile(r"\d+(?:[a-z]{1,3}|mins|secs|hours?|minutes?)|(?:day|week|wk|month|year|client|patient)\d+")
