@@ -158,7 +158,9 @@ def _exception(given: _Exception | None) -> tuple[tuple[tuple[str, ...], ...], i
 
 @cache
 def _all(wordings: str | tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    return _tuple(wordings) if isinstance(wordings, str) else tuple(itertools.chain.from_iterable(map(_tuple, wordings)))
+    return (
+        _tuple(wordings) if isinstance(wordings, str) else tuple(itertools.chain.from_iterable(map(_tuple, wordings)))
+    )
 
 
 @cache

@@ -1,6 +1,6 @@
 """The policy check against phrases labelled from the rules' sources alone, policy_phrases*.yaml. `make check-policy` prints it.
 
-All sets but the first were written before the matcher had been tried on them, the second and all from the seventh without sight of it.
+All sets but the first were written before the matcher had been tried on them, the second and those from the seventh on blind.
 What was right at first sight tells how phrases that nobody has seen fare; what is right of them now was reached by mending.
 """
 
