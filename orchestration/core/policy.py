@@ -99,9 +99,8 @@ class Draft:
 def check_text(text: str, place: str = "text", audience: Audience = "public", kind: Place = "text") -> list[Finding]:
     """What is wrong with a text: each rule that it breaks, with each name, or the first wording, that breaks it."""
     clean = readable(text)
-    look = matchers(audience, kind)
     found: dict[tuple[str, str], Finding] = {}
-    for hit in [*look.spelt.hits(clean), *look.worded.hits(clean)]:
+    for hit in matchers(audience, kind).hits(clean):
         if hit.found in rules()[hit.label].may_be_absent and _is_absent(clean, hit):
             continue
         excerpt = " ".join(clean[max(0, hit.start - _AROUND) : hit.end + _AROUND].split())

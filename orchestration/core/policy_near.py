@@ -6,7 +6,7 @@ Linear in the text, unless it says the same over and over. Where a wording may b
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -31,7 +31,7 @@ _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
 _AGES = frozenset("12 13 14 15 16 17 twelve thirteen fourteen fifteen sixteen seventeen".split())
 _UNITS = {"h": "hour", "m": "minute", "s": "second"}
 _COUNTED = re.compile(r"(\d+)(h|hr|hour|min|minute|sec)|(day|week|wk|month|year|client|patient)(\d+)")  # 15min, week12
-_ROLES = ("say", "near", "also", "unless_after", "unless_before", "unless_near", "unless_said")
+_ROLES = ("say", "near", "also", "unless_after", "unless_before", "unless_near")
 
 _Wordings = tuple[tuple[str, ...], ...]
 _Span = tuple[int, int]
@@ -43,7 +43,7 @@ class Near:
 
     `also` is a third, as near to either. Without `across`, no sentence ends between the two. A hit doesn't count `unless_after`
     one of those wordings at most so many words before it in its sentence, `unless_before` one after it, `unless_near` one on
-    either side, whatever is between, and `unless_said` one anywhere in its sentence.
+    either side, whatever is between, and `unless_said` one of any of these lists anywhere in its sentence.
     """
 
     label: str
@@ -59,39 +59,42 @@ class Near:
     before: int = 0
     unless_near: _Wordings = ()
     around: int = 0
-    unless_said: _Wordings = ()
+    unless_said: tuple[_Wordings, ...] = ()
 
 
 class Worded:
     """Finds patterns of words in a text. Words of theirs that are written together ("#hairlosscure") are read apart."""
 
     def __init__(self, patterns: Iterable[Near]) -> None:
-        patterns = list(patterns)
-        # a list of wordings that plays a part in several patterns is looked for once, by its number
-        listed = [getattr(pattern, role) for pattern in patterns for role in _ROLES]
-        numbers = {wordings: number for number, wordings in enumerate(dict.fromkeys(listed))}
-        self._patterns = [(one, {role: numbers[getattr(one, role)] for role in _ROLES}) for one in patterns]
+        # a list of wordings that plays a part in several patterns is looked for once, by its number: it is the same object
+        lists: dict[int, _Wordings] = {}
+        self._patterns: list[tuple[Near, dict[str, Any]]] = []
+        for one in patterns:
+            lists |= {id(each): each for each in (*(getattr(one, role) for role in _ROLES), *one.unless_said)}
+            numbers = {role: id(getattr(one, role)) for role in _ROLES}
+            self._patterns.append((one, {**numbers, "unless_said": tuple(map(id, one.unless_said))}))
         self._tree: dict[str, Any] = {}
         self._known: set[str] = set()
-        for wordings, number in numbers.items():
+        for number, wordings in lists.items():
             for wording in wordings:
                 node = self._tree
                 for word in wording:
                     node = node.setdefault(word, {})
                 node.setdefault(_ENDS, []).append(number)
                 self._known.update(wording)
-        self._longest = max((len(wording) for wordings in numbers for wording in wordings), default=0)
+        self._longest = max((len(wording) for wordings in lists.values() for wording in wordings), default=0)
         self._longest_word = max(map(len, self._known), default=0) + 2  # with the ending of a plural
         self._apart = lru_cache(maxsize=500_000)(self._apart)
 
-    def hits(self, clean: str) -> Iterator[Hit]:
-        """What is found in a readable text: of each pattern the first."""
+    def hits(self, clean: str, labels: Container[str] | None = None) -> Iterator[Hit]:
+        """What is found in a readable text: of each pattern the first, and only those with one of these labels."""
         text = [part for word in words(clean) for part in self._apart(word)]
         said = _Said(text, self._spans(text), self._longest)
         placed = None
         for pattern, numbers in self._patterns:
-            found = said.first(pattern, numbers)
-            if found:
+            if labels is not None and pattern.label not in labels:
+                continue
+            if found := said.first(pattern, numbers):
                 placed = placed or [word for word in placed_words(clean) for _ in self._apart(word.text)]
                 start, end = found
                 told = " ".join(word for word in text[start:end] if word not in (STOP, BREAK))
@@ -148,7 +151,7 @@ class _Said:
         self._ended = [0, *accumulate(word in (STOP, BREAK) for word in text)]
         self._words = [at - ended for at, ended in enumerate(self._ended)]
 
-    def first(self, pattern: Near, numbers: dict[str, int]) -> _Span | None:
+    def first(self, pattern: Near, numbers: dict[str, Any]) -> _Span | None:
         """From where to where the pattern's first hit that counts stretches."""
         said = self._spans.get(numbers["say"])
         others = self._spans.get(numbers["near"], [])
@@ -160,7 +163,7 @@ class _Said:
         others = [span for span in others if self._counts(pattern, numbers, span)]
         return next((span for one in counted for span in self._together(pattern, numbers, one, others)), None)
 
-    def _together(self, pattern: Near, numbers: dict[str, int], one: _Span, others: list[_Span]) -> Iterator[_Span]:
+    def _together(self, pattern: Near, numbers: dict[str, Any], one: _Span, others: list[_Span]) -> Iterator[_Span]:
         low = one[0] if pattern.in_order else self._back(one[0], pattern.within + self._longest)
         for other in _starting(others, low, self._on(one[1], pattern.within)):
             first, second = (one, other) if one <= other else (other, one)
@@ -172,7 +175,7 @@ class _Said:
                 if not self._taken_back(numbers, span):
                     yield span
 
-    def _counts(self, pattern: Near, numbers: dict[str, int], span: _Span) -> bool:
+    def _counts(self, pattern: Near, numbers: dict[str, Any], span: _Span) -> bool:
         start, end = span
         longest = self._longest
         if pattern.unless_after:
@@ -190,14 +193,14 @@ class _Said:
         )
         return not any(start - other <= pattern.around for _, other in near)
 
-    def _taken_back(self, numbers: dict[str, int], span: _Span) -> bool:
+    def _taken_back(self, numbers: dict[str, Any], span: _Span) -> bool:
         """Whether something in the sentence says the opposite, or that it is about something else."""
-        against = self._spans.get(numbers["unless_said"])
+        against = [self._spans[number] for number in numbers["unless_said"] if number in self._spans]
         if not against:
             return False
         start = bisect_left(self._ended, self._ended[span[0]])
         end = bisect_right(self._ended, self._ended[span[1]]) - 1
-        return bool(_starting(against, start, end - 1))
+        return any(_starting(spans, start, end - 1) for spans in against)
 
     def _close(self, start: int, end: int, within: int, *, across: bool = False) -> bool:
         if self._words[end] - self._words[start] > within:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.core.policy_match import Spelt
+from orchestration.core.policy_match import Hit, Spelt
 from orchestration.core.policy_near import AGE, NUMBER, Near, Worded
 from orchestration.core.policy_text import words
 
@@ -20,6 +20,8 @@ Audience = Literal["public", "professionals"]
 Place = Literal["text", "link", "image", "data"]
 _FOLDER = Path(__file__).parent
 _Exception = tuple[str | list[str], int]
+# what a "no" that denies nothing begins with (core/policy_text.py)
+_DENIALS = frozenset("no not why cant dont do".split())
 
 
 class _Strict(BaseModel):
@@ -69,8 +71,14 @@ class _File(_Strict):
 class Matchers:
     """What looks for the rules of one audience and one kind of place."""
 
+    rules: frozenset[str]
     spelt: Spelt
     worded: Worded
+
+    def hits(self, clean: str) -> Iterator[Hit]:
+        """What is found in a readable text. A hit's label is the rule's name."""
+        yield from self.spelt.hits(clean)
+        yield from self.worded.hits(clean, self.rules)
 
 
 @cache
@@ -88,11 +96,18 @@ def rules_hash() -> str:
 
 @cache
 def matchers(audience: Audience, place: Place) -> Matchers:
-    """What looks for the rules that hold for this audience at this place. A hit's label is the rule's name."""
+    """What looks for the rules that hold for this audience at this place."""
     held = [rule for rule in rules().values() if audience in rule.audiences and place in rule.places]
     inside = {name: rule.rule for rule in held for wording in rule.spelt for name in _names(wording)}
     alone = {name: rule.rule for rule in held for wording in rule.spelt_alone for name in _names(wording)}
-    return Matchers(Spelt(inside, alone), Worded(_near(rule, entry) for rule in held for entry in rule.worded))
+    return Matchers(frozenset(rule.rule for rule in held), Spelt(inside, alone), _worded(for_data=place == "data"))
+
+
+@cache
+def _worded(*, for_data: bool) -> Worded:
+    """One for all that is read by people, since their rules are much the same, and one for what Mailchimp keeps as data."""
+    held = [rule for rule in rules().values() if ("data" in rule.places if for_data else set(rule.places) - {"data"})]
+    return Worded(_near(rule, entry) for rule in held for entry in rule.worded)
 
 
 @cache
@@ -130,7 +145,7 @@ def _near(rule: Rule, entry: str | Pattern) -> Near:
         before=before[1],
         unless_near=around[0],
         around=around[1],
-        unless_said=tuple(wording for one in taken_back if one for wording in _tuple(one)),
+        unless_said=tuple(_tuple(one) for one in taken_back if one),
     )
 
 
@@ -138,9 +153,14 @@ def _exception(given: _Exception | None) -> tuple[tuple[tuple[str, ...], ...], i
     if given is None:
         return (), 0
     wordings, within = given
-    return tuple(
-        itertools.chain.from_iterable(_tuple(one) for one in ([wordings] if isinstance(wordings, str) else wordings))
-    ), within
+    return _all(wordings if isinstance(wordings, str) else tuple(wordings)), within
+
+
+@cache
+def _all(wordings: str | tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return (
+        _tuple(wordings) if isinstance(wordings, str) else tuple(itertools.chain.from_iterable(map(_tuple, wordings)))
+    )
 
 
 @cache
@@ -156,15 +176,37 @@ def _ways(wording: str) -> Iterator[tuple[str, ...]]:
 
 @cache
 def _said(wording: str) -> tuple[tuple[str, ...], ...]:
-    """Each way to say it, in words. A @list stands in many wordings, and is spelled out once."""
+    """Each way to say it, in words. A @list, or a group, stands in many wordings, and is spelled out once."""
     if re.fullmatch(r"@\w+", wording):
         return tuple(itertools.chain.from_iterable(_said(one) for one in _file().words[wording[1:]]))
-    ways = (re.split(f"({NUMBER}|{AGE})", way) for way in _spelled_out(wording))
-    said = (
-        tuple(itertools.chain.from_iterable([part] if part in (NUMBER, AGE) else words(part) for part in way))
-        for way in ways
-    )
-    return tuple(one for one in said if one)
+    return tuple(said for way in itertools.product(*map(_part, _parts(wording))) if (said := _joined(way)))
+
+
+def _parts(wording: str) -> list[str]:
+    """A wording cut at its spaces, but for those in a group."""
+    depth, cut = 0, [0]
+    for at, char in enumerate(wording):
+        depth += (char == "(") - (char == ")")
+        if char == " " and not depth:
+            cut.append(at)
+    return [wording[start:end].strip() for start, end in itertools.pairwise([*cut, len(wording)])]
+
+
+@cache
+def _part(part: str) -> tuple[str, ...]:
+    return tuple(_spelled_out(part))
+
+
+def _joined(way: tuple[str, ...]) -> tuple[str, ...]:
+    said = tuple(itertools.chain.from_iterable(map(_words, way)))
+    # "no more" is one word, whatever parts it comes from
+    return said if _DENIALS.isdisjoint(said) else tuple(itertools.chain.from_iterable(map(_words, [" ".join(way)])))
+
+
+@cache
+def _words(text: str) -> tuple[str, ...]:
+    split = re.split(f"({NUMBER}|{AGE})", text)
+    return tuple(itertools.chain.from_iterable([one] if one in (NUMBER, AGE) else words(one) for one in split))
 
 
 def forms(verb: str) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?:
 _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
-_AS_THEY_ARE = {"yours": "yours", "selfies": "selfie"}
+_STEMS = {"its": "it", "hes": "he", "yours": "yours", "selfies": "selfie", "afters": "afters", "befores": "befores"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # 5ml, day90
 _MEASURE = re.compile(r"\d+(?:[a-z]{1,3}|mins|secs|hours?|minutes?)|(?:day|week|wk|month|year|client|patient)\d+")
@@ -165,8 +165,8 @@ def stem(word: str) -> str:
     """A word without the ending of its plural: "injections" and "injection", "cures" and "cure" are one."""
     if word.endswith("s") and word[:-1].isdigit():
         return word[:-1]
-    if word in _AS_THEY_ARE:
-        return _AS_THEY_ARE[word]
+    if word in _STEMS:
+        return _STEMS[word]
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:

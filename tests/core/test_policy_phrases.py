@@ -1,6 +1,6 @@
 """The policy check against phrases labelled from the rules' sources alone, policy_phrases*.yaml. `make check-policy` prints it.
 
-All sets but the first were written before the matcher had been tried on them, the second and the last four without sight of it.
+All sets but the first were written before the matcher had been tried on them, the second and those from the seventh on blind.
 What was right at first sight tells how phrases that nobody has seen fare; what is right of them now was reached by mending.
 """
 
@@ -87,7 +87,7 @@ def test_nearly_every_phrase_is_judged_as_its_source_says(phrases, expected, tol
     share = f"{right} of {len(of_these)} {told} ({right / len(of_these):.1%}{at_first})"
     print(f"\n{phrases.name}, {expected}: {share}", *wrong, sep="\n  ")
     assert len(of_these) >= 49
-    if phrases.held_out and expected == "barred":
+    if phrases.held_out:
         assert right >= int(phrases.first_sight[expected].split()[0])
     else:
         assert right >= LEAST * len(of_these)

@@ -1,8 +1,11 @@
 """What the policy check makes of a sentence as a whole: what takes a word back, and what doesn't; and of two pictures."""
 
+from typing import get_args
+
 import pytest
 
 from orchestration.core.policy import check_address, check_data, check_html, check_image, check_text
+from orchestration.core.policy_rules import Audience, Place, matchers
 
 
 def broken(findings):
@@ -91,3 +94,22 @@ def test_a_merge_tag_may_be_written_as_entities():
 
 def test_a_name_without_its_last_letter_is_a_slip():
     assert broken(check_text("Finasterid spray")) == {"medicine_named"}
+
+
+def test_hurrying_twice_in_one_breath_is_urgent_unless_a_date_is_given():
+    assert broken(check_text("Almost gone! Act fast")) == {"false_urgency"}
+    assert check_text("Act fast: the sale ends on 30 November") == []
+    # once is enough beside a procedure
+    assert broken(check_text("Lip filler: once it's gone, it's gone")) == {"pressure_on_procedures"}
+
+
+def test_a_product_may_not_be_named_after_a_disease_but_for_skin_that_is_prone_to_it():
+    assert broken(check_text("Haemorrhoid soothing balm")) == {"medicinal_claim"}
+    assert check_text("Acne-prone skin cleanser") == []
+
+
+def test_what_people_read_is_looked_for_by_one_tree():
+    trees = {id(matchers(audience, place).worded) for audience in get_args(Audience) for place in get_args(Place)}
+    assert len(trees) == 2
+    # and each finds only the rules that are its own
+    assert broken(check_text("Wrinkle relaxer", audience="professionals")) == set()
