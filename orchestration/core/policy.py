@@ -12,6 +12,7 @@ prescription-only medicines may be named (Human Medicines Regulations 2012 reg. 
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import unescape
@@ -135,8 +136,14 @@ def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]
 
 
 def _merge_tags(value: str, place: str) -> list[Finding]:
-    has_one = any(mark in text for text in (value, unquote(value), unescape(unescape(value))) for mark in ("*|", "|*"))
+    ways = (value, unquote(value), unescape(unescape(value)))
+    has_one = any(mark in _without_hidden(text) for text in ways for mark in ("*|", "|*"))
     return [Finding("merge_tag", place, "*|")] if has_one else []
+
+
+def _without_hidden(text: str) -> str:
+    """`text` without the characters that nobody sees, which somebody on the way may take out."""
+    return text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
 
 
 def check_html(html: str, place: str = "HTML part", audience: Audience = "public") -> list[Finding]:

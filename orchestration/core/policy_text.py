@@ -32,7 +32,7 @@ _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
 _SHAPES = {
     "βßϐъьѣҍ": "b", "д": "a", "λ": "a", "¢": "c", "δԁԃ": "d", "єэԑεξәз": "e", "ғ": "f", "η": "n", "пл": "n", "π": "n", "н": "h",
     "кκ": "k", "м": "m", "ө○◯●θѳφ\u2b55\u26aa\u26ab": "o", "яг": "r", "§": "s", "т†": "t",
-    "иц": "u", "μµ": "u", "ωшщѡ": "w", "жҳ×✕✖❌": "x", "ұүҰ¥": "y",
+    "іι": "i", "иц": "u", "μµ": "u", "ωшщѡ": "w", "жҳ×✕✖❌": "x", "ұүҰ¥": "y",
 }  # fmt: skip
 _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
