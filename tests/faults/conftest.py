@@ -32,7 +32,7 @@ from orchestration.sandbox.server import running
 from orchestration.settings import PROJECT_DIR, Settings
 
 AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
-SHARE = float(os.environ.get("FAULTS_SHARE") or 0.015)
+SHARE = float(os.environ.get("FAULTS_SHARE") or 0.01)
 SEED = os.environ.get("FAULTS_SEED") or "1"
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MOST_LAUNCHES = 8
