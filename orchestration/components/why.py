@@ -19,14 +19,12 @@ from orchestration.resources.forgotten import marks
 from orchestration.resources.keys import contact_key
 from orchestration.resources.models import segments
 
-_CONTACT = "select * from lake.marts.contacts where contact_id = ?::uuid"
-
 
 def explain(services: Services, contact: str, campaigns: Sequence[Campaign]) -> str:
     """The answer as text, for an address (any spelling) or a contact id. Raises NoBuildYet before the first build."""
     with services.warehouse.reader() as con:
         contact_id = _contact_id(con, services, contact)
-        lines = [f"contact {contact_id}", *(_who(con, contact_id) or _unknown(services, contact_id)), "", "Segments"]
+        lines = [f"contact {contact_id}", *_who(con, services, contact_id), "", "Segments"]
         lines += _segments(con, contact_id)
     lines += ["", "Campaigns: each wave that decided something new; while they stay in the segment, its decision holds"]
     decisions = services.ledger.decisions_of(contact_id)
@@ -48,20 +46,17 @@ def _contact_id(con: DuckDBPyConnection, services: Services, contact: str) -> st
     return row[0] if row else found
 
 
-def _unknown(services: Services, contact_id: str) -> list[str]:
-    until = [mark.until for mark in marks(services.settings) if mark.id == contact_id]
-    if until:
-        return [
-            f"  not known: erased; what they did before {_moment(max(until))} stays away, and only waves that had them are kept"
-        ]
-    return ["  not known: no event with this address, or none yet in the models"]
-
-
-def _who(con: DuckDBPyConnection, contact_id: str) -> list[str]:
-    return [line for row in _rows(con, _CONTACT, contact_id) for line in _told_of(row)]
-
-
-def _told_of(row: dict[str, Any]) -> Iterator[str]:
+def _who(con: DuckDBPyConnection, services: Services, contact_id: str) -> Iterator[str]:
+    rows = _rows(con, "select * from lake.marts.contacts where contact_id = ?::uuid", contact_id)
+    if not rows:
+        erased = [mark.until for mark in marks(services.settings) if mark.id == contact_id]
+        yield (
+            f"  not known: erased; what they did before {_moment(max(erased))} stays away, and only waves that had them are kept"
+            if erased
+            else "  not known: no event with this address, or none yet in the models"
+        )
+        return
+    (row,) = rows
     yield f"  first seen {_day(row['first_seen_at'])}, {row['order_count']} orders that stand"
     if row["is_subscribed"]:
         yield f"  subscribed on the basis of {row['basis'] or 'nothing recorded'}"

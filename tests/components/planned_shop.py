@@ -11,6 +11,7 @@ from orchestration.resources.ledger import Ledger
 from orchestration.resources.ledger_planning import tally_of
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
+from tests.written_tables import write_tables
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 TABLES = """
@@ -96,14 +97,7 @@ class Shop:
             "intermediate.int_articles": [[a, f"https://shop.test/{a}", f"About {a}", ""] for a in sorted(articles)],
         }
         with self.warehouse.writer() as con:
-            con.execute("begin")
-            con.execute(TABLES)
-            for table, values in rows.items():
-                con.execute(f"delete from lake.{table}")
-                if values:
-                    marks = ", ".join(["(" + ", ".join("?" * len(values[0])) + ")"] * len(values))
-                    con.execute(f"insert into lake.{table} values {marks}", [cell for row in values for cell in row])
-            con.execute("commit")
+            write_tables(con, TABLES, rows)
             self.warehouse.record_build(con, build_id=f"b{number}", build_no=number, as_of=NOW)
 
     def plan(self, campaign, **changes):
