@@ -1,29 +1,21 @@
 """What a subscriber reads, what Mailchimp is given, and what is refused before it gets there."""
 
 import re
-import shutil
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from html.parser import HTMLParser
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.core.campaign import Campaign, Card, Content, PlannedOffer, ProductCard, Rendered
 from orchestration.core.errors import RenderError
-from orchestration.resources.mailchimp_audience import FIELDS
 from orchestration.resources.renderer import Renderer, tracked
 from orchestration.sandbox import merge_tags
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import Settings
+from tests.resources.rendering import OFFER, Page, make_campaign, make_card, make_product, render
 
 SETTINGS = Settings.from_env({})
-AS_OF = datetime(2026, 11, 22, 8, tzinfo=UTC)
 UTM = "utm_source=email&utm_medium=email&utm_campaign=treatment_reading&utm_content=w1"
-OFFER = {"percent": 10, "valid_days": 30, "terms": "Closes on {{ offer.closes_on }}. One use a person."}
-PLANNED = PlannedOffer(percent=10, closes_on=date(2026, 12, 31))
-READING = {"slots": 3, "minimum": 2}
 
 
 @pytest.fixture(scope="module")
@@ -31,76 +23,9 @@ def renderer() -> Renderer:
     return Renderer(SETTINGS)
 
 
-def make_campaign(template: str, **fields) -> Campaign:
-    needs = {
-        "welcome": {"offer": OFFER},
-        "free_delivery_thanks": {"products": {"slots": 3}},
-        "treatment_reading": {"articles": READING},
-    }.get(template, {})
-    told = {"subject": "Hello from {{ brand.name }}", "preheader": "What is inside", **needs, **fields}
-    return Campaign(
-        name=template, description="d", segment="s", trigger={"when": "entry"}, template=template, priority=1, **told
-    )
-
-
-def make_card(number: int, **fields) -> Card:
-    of_shop = {
-        "code": f"c{number:09d}",
-        "article_id": f"article-{number}",
-        "url": f"https://larkspur-skin.test/blog/article-{number}",
-        "title": f"Article number {number}",
-        "summary": f"What article {number} is about.",
-    }
-    return Card(**{**of_shop, **fields})
-
-
-def make_product(number: int, **fields) -> ProductCard:
-    of_shop = {
-        "code": f"p{number:09d}",
-        "sku": f"LS-{number}",
-        "url": f"https://larkspur-skin.test/products/{number}",
-        "name": f"Product number {number}",
-        "price": "£28.00",
-    }
-    return ProductCard(**{**of_shop, **fields})
-
-
-def render(renderer: Renderer, campaign: Campaign, articles=(), products=(), send_at=AS_OF) -> Rendered:
-    if campaign.articles and not articles:
-        articles = [[make_card(1), make_card(2)], [make_card(3)], []]
-    content = Content(articles=articles, products=products, offer=PLANNED if campaign.offer else None)
-    return renderer.render(campaign, wave_id="w1", content=content, as_of=AS_OF, send_at=send_at)
-
-
 def as_read(text: str, fields: Mapping[str, str]) -> str:
     """`text` as the sandbox shows it to a reader with these merge fields."""
     return merge_tags.render(text, fields, escape=False)
-
-
-class Page(HTMLParser):
-    """The words of an HTML page by element (its title as `title`), and where its links lead."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.words: dict[str, list[str]] = {}
-        self.links: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.open.append(tag)
-        if tag == "a":
-            self.links.append(dict(attrs)["href"])
-        if tag in ("h1", "h2", "title"):
-            self.words.setdefault(tag, []).append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        while self.open and self.open.pop() != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        for tag in {"h1", "h2", "title"} & set(self.open):
-            self.words[tag][-1] += data
 
 
 TEMPLATES = ["welcome", "free_delivery_thanks", "treatment_reading"]
@@ -404,93 +329,3 @@ def test_products_are_held_to_the_same_rules_as_articles(renderer):
         render(renderer, campaign, products=[[make_product(1, name="Cream *|UNSUB|*")]])
     with pytest.raises(RenderError, match="Product LS-1, url: 'javascript:x' is not a web address"):
         render(renderer, campaign, products=[[make_product(1, url="javascript:x")]])
-
-
-README = (PROJECT_DIR / "email_templates" / "README.md").read_text()
-
-
-def readme_rows(heading: str) -> set[str]:
-    """The names in the first column of the table under a heading."""
-    table = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return {name for row in re.findall(r"^\|([^|]+)\|", table, re.M) for name in re.findall(r"`(\w+)`", row)}
-
-
-def test_the_readme_lists_the_variables_there_are_and_no_other(renderer):
-    broken = make_campaign("welcome", offer={**OFFER, "terms": "t"}, preheader="{{ nothing }}")
-    with pytest.raises(RenderError) as caught:
-        render(renderer, broken)
-    known = re.search(r"variables it may use are ([\w, ]+) \(", str(caught.value))[1].split(", ")
-    assert readme_rows("Variables") == {*known, "preheader"}
-
-
-def test_the_readme_lists_the_partials_and_fields_there_are_and_no_other():
-    folder = PROJECT_DIR / "email_templates" / "partials"
-    assert readme_rows("Partials") == {path.name.partition(".")[0] for path in folder.iterdir()}
-    named = set(re.findall(r"\*\|([A-Z]+\d?)\|\*", README.partition("## Merge tags")[2].partition("## A new")[0]))
-    assert {field for field in FIELDS if not field.endswith("2")} <= named
-
-
-def test_the_new_email_of_the_readme_is_one_that_renders(tmp_path):
-    shutil.copytree(PROJECT_DIR / "email_templates", tmp_path / "templates")
-    body = re.search(r"^ {7}\{% extends.*?endblock %\}$", README, re.M | re.S)[0]
-    note = tmp_path / "templates" / "note"
-    note.mkdir()
-    (note / "body.mjml.j2").write_text(re.sub("^ {7}", "", body, flags=re.M))
-    (note / "body.txt.j2").write_text('{% extends "layout.txt.j2" %}{% block content %}What it says.{% endblock %}')
-
-    email = render(Renderer(SETTINGS, tmp_path / "templates"), make_campaign("note"))
-    assert Page(email.html).words["h1"] == ["What it is about"]
-    assert "What it says." in email.text
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A templates folder with one small template, `note`, to break."""
-    (tmp_path / "brand.yaml").write_text("name: Larkspur Skin\n")
-    (tmp_path / "note").mkdir()
-    (tmp_path / "note" / "body.mjml.j2").write_text(
-        "<mjml><mj-body><mj-section><mj-column>\n<mj-text>{{ subject }}</mj-text>\n"
-        "</mj-column></mj-section></mj-body></mjml>"
-    )
-    (tmp_path / "note" / "body.txt.j2").write_text("{{ subject }}")
-    return tmp_path
-
-
-def test_a_new_folder_is_a_new_template(folder):
-    assert render(Renderer(SETTINGS, folder), make_campaign("note")).text == "Hello from Larkspur Skin\n"
-
-
-@pytest.mark.parametrize(
-    ("file", "source", "message"),
-    [
-        ("body.mjml.j2", "<mjml><mj-body><mj-section></mj-body></mjml>", r"note/body.mjml.j2: MJML can't read"),
-        ("body.mjml.j2", "<mjml><mj-body><mj-sektion></mj-sektion></mj-body></mjml>", r"MJML knows no <mj-sektion>"),
-        ("body.mjml.j2", "\n{% if %}", r"note/body.mjml.j2, line 2"),
-        ("body.txt.j2", "a\n{{ nobody }}", r"note/body.txt.j2, line 2\): 'nobody' is undefined"),
-        ("body.txt.j2", '{% include "partials/none.txt.j2" %}', r"partials/none.txt.j2 is missing"),
-        ("body.txt.j2", "{{ 'ftp://x' | tracked }}", r"note/body.txt.j2: 'ftp://x' is not a web address"),
-        ("body.txt.j2", "{{ ''.__class__.__mro__ }}", r"note/body.txt.j2.*unsafe"),
-    ],
-)
-def test_a_broken_template_is_named_with_what_is_wrong(folder, file, source, message):
-    (folder / "note" / file).write_text(source)
-
-    with pytest.raises(RenderError, match=message):
-        render(Renderer(SETTINGS, folder), make_campaign("note"))
-
-
-def test_a_missing_text_part_is_an_error_not_an_email_without_one(folder):
-    (folder / "note" / "body.txt.j2").unlink()
-
-    with pytest.raises(RenderError, match=r"note/body.txt.j2 is missing"):
-        render(Renderer(SETTINGS, folder), make_campaign("note"))
-
-
-@pytest.mark.parametrize("content", [None, "- a list", "name: [unclosed"])
-def test_a_missing_or_broken_brand_file_is_named(folder, content):
-    (folder / "brand.yaml").unlink()
-    if content:
-        (folder / "brand.yaml").write_text(content)
-
-    with pytest.raises(RenderError, match="brand.yaml"):
-        Renderer(SETTINGS, folder)
