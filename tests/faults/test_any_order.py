@@ -362,7 +362,7 @@ def test_anything_in_any_order_sends_nothing_twice_and_nothing_to_a_no(number, r
     monkeypatch.setattr(erasure, "purge_in_a_process", purge_here)
     SENT.clear()
     run_state_machine_as_test(
-        seed(number)(AnyOrder),  # as all of this suite: the same trials for the same code
+        seed(number + 1)(AnyOrder),  # as all of this suite: the same trials for the same code
         settings=settings(
             max_examples=SEQUENCES,
             stateful_step_count=12,
@@ -371,4 +371,5 @@ def test_anything_in_any_order_sends_nothing_twice_and_nothing_to_a_no(number, r
             suppress_health_check=list(HealthCheck),
         ),
     )
+    assert sum(SENT), "a part in which nobody gets an email tries little: give it another seed"
     record_property("figure", f"{len(SENT)} sequences of steps in any order, {sum(SENT)} emails in all")
