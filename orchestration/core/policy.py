@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import unquote
 
-from orchestration.core.policy_images import pair_of_pictures
+from orchestration.core.policy_images import captions, pair_of_pictures
 from orchestration.core.policy_match import Hit
 from orchestration.core.policy_near import Worded
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
@@ -38,6 +38,13 @@ _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!
 _PERSONAL_TAG = re.compile(r"\*\|(?:EMAIL|FNAME|LNAME|NAME|PHONE|ADDRESS|BIRTHDAY|UNIQID)\b", re.IGNORECASE)
 _OF_A_PERSON = frozenset(
     "FNAME LNAME NAME FULLNAME EMAIL PHONE ADDRESS ADDRESS1 ADDRESS2 STREET CITY TOWN COUNTY COMPANY BIRTHDAY".split()
+)
+# "not if you take …" keeps somebody from harm, and sells nothing
+_TAKEN = re.compile(r"\b(?:if|while|when|anyone|people|those|alongside|with)\b[^.!?:;\n]*$", re.IGNORECASE)
+_WARNED = re.compile(
+    r"\b(?:(?:do not|don['’]?t|never) (?:use|apply|wax|peel|start|combine|mix|have)|avoid (?:this|it|if|while|when|using)"
+    r"|not (?:be )?(?:suitable|for use|used)|unsuitable|(?:ask|tell|see|speak to) your (?:doctor|gp|pharmacist|prescriber))\b",
+    re.IGNORECASE,
 )
 _LIST = 80  # characters that a list of what is not in it may take
 _AROUND = 50  # characters of an excerpt on either side
@@ -102,7 +109,7 @@ def check_text(text: str, place: str = "text", audience: Audience = "public", ki
     clean = readable(text)
     found: dict[tuple[str, str], Finding] = {}
     for hit in matchers(audience, kind).hits(clean):
-        if hit.found in rules()[hit.label].may_be_absent and _is_absent(clean, hit):
+        if hit.found in rules()[hit.label].may_be_warned_of and (_is_absent(clean, hit) or _is_warned_of(clean, hit)):
             continue
         excerpt = " ".join(clean[max(0, hit.start - _AROUND) : hit.end + _AROUND].split())
         found.setdefault((hit.label, hit.found), Finding(hit.label, place, hit.found, excerpt))
@@ -112,6 +119,13 @@ def check_text(text: str, place: str = "text", audience: Audience = "public", ki
 def _is_absent(clean: str, hit: Hit) -> bool:
     """Whether a name stands there as what is not in it: "hydroquinone-free", "free from parabens and hydroquinone"."""
     return bool(_FREE_AFTER.match(clean, hit.end) or _FREE_BEFORE.search(clean, max(0, hit.start - _LIST), hit.start))
+
+
+def _is_warned_of(clean: str, hit: Hit) -> bool:
+    """Whether a name stands in a warning to those who take it: "not suitable if you use tretinoin"."""
+    before = re.split(r"[.!?\n]", clean[: hit.start])[-1]
+    sentence = before + re.split(r"[.!?\n]", clean[hit.start :])[0]
+    return bool(_TAKEN.search(before) and _WARNED.search(sentence))
 
 
 def check_address(address: str, place: str = "link", audience: Audience = "public") -> list[Finding]:
@@ -158,6 +172,8 @@ def check_html(html: str, place: str = "HTML part", audience: Audience = "public
         found += check_image(address, alternative, f"{place}, image {address}", audience)
     if pair := pair_of_pictures(parts.images):
         found.append(Finding("picture_of_before_and_after", place, "before … after", " | ".join(pair)))
+    else:
+        found += check_text(captions(parts.images), f"{place}, images together", audience, "image")
     return found
 
 

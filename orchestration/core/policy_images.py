@@ -6,15 +6,22 @@ from collections.abc import Iterable
 from orchestration.core.policy_text import address_text, readable, stem
 
 _STATES = ({"before", "b4", "pre"}, {"after", "post", "afterward", "later", "following"})
-# what an everyday thing is done before or after: a balm before bed, a gel after sun
+# what an everyday thing is done before or after, a balm before bed, a gel after sun, and what is no body: a shelf, a jar
 _EVERYDAY = frozenset(
     """
     bed bedtime sun gym shower bath swim shave shaving run workout sleep use work school dinner breakfast you buy care aftercare
-    guide
+    guide shelf cupboard kitchen bathroom drawer desk shop packaging label jar bottle box brush sponge towel recipe
     """.split()
 )
 _LETTERS = re.compile(r"b4|[a-z]+")
 _ANY = frozenset("img image picture photo png jpg jpeg webp gif file the a of our client skin week month day".split())
+_CAPTION = re.compile(r"\s*(?:before|after|pre|post|then|now|day|week|month)\b", re.IGNORECASE)
+
+
+def captions(images: Iterable[tuple[str, str]]) -> str:
+    """The alternative texts that begin as captions of a state do ("Before: …"), as one text; empty where there is only one."""
+    said = [alternative for _, alternative in images if _CAPTION.match(readable(alternative))]
+    return ", ".join(said) if len(said) > 1 else ""
 
 
 def pair_of_pictures(images: Iterable[tuple[str, str]]) -> tuple[str, str] | None:

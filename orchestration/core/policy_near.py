@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from orchestration.core.policy_match import Hit
-from orchestration.core.policy_text import BREAK, STOP, placed_words, stem, words
+from orchestration.core.policy_text import BREAK, CUT, MARKS, STOP, placed_words, stem, words
 
 _COMPOUND = 7  # letters from which a word may be several written together, each of at least
 _PART = 3
@@ -97,7 +97,7 @@ class Worded:
             if found := said.first(pattern, numbers):
                 placed = placed or [word for word in placed_words(clean) for _ in self._apart(word.text)]
                 start, end = found
-                told = " ".join(word for word in text[start:end] if word not in (STOP, BREAK))
+                told = " ".join(word for word in text[start:end] if word not in MARKS)
                 yield Hit(pattern.label, told, placed[start].start, placed[end - 1].end)
 
     def _apart(self, word: str) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class Worded:
                 continue
             reached = [tree]
             for end in range(at, len(text)):
-                if text[end] == BREAK:
+                if text[end] in (BREAK, CUT):
                     continue
                 reached = _step(reached, text[end])
                 if not reached:
@@ -147,9 +147,10 @@ class _Said:
     def __init__(self, text: list[str], spans: dict[int, list[_Span]], longest: int) -> None:
         self._spans = spans
         self._longest = longest
-        # before each place: how many sentences have ended, and how many words were said
+        # before each place: how many sentences have ended, how many cuts came, how many words were said
         self._ended = [0, *accumulate(word in (STOP, BREAK) for word in text)]
-        self._words = [at - ended for at, ended in enumerate(self._ended)]
+        self._cuts = [0, *accumulate(word == CUT for word in text)]
+        self._words = [at - self._ended[at] - self._cuts[at] for at in range(len(text) + 1)]
 
     def first(self, pattern: Near, numbers: dict[str, Any]) -> _Span | None:
         """From where to where the pattern's first hit that counts stretches."""
@@ -180,7 +181,8 @@ class _Said:
         longest = self._longest
         if pattern.unless_after:
             before = _starting(self._spans.get(numbers["unless_after"], []), start - pattern.after - longest, start)
-            if any(other <= start and self._close(other, start, pattern.after) for _, other in before):
+            # "no surgery: our jabs" denies no jabs
+            if any(self._reaches(other, start, pattern.after) for _, other in before):
                 return False
         if pattern.unless_before:
             after = _starting(self._spans.get(numbers["unless_before"], []), end, end + pattern.before)
@@ -206,6 +208,9 @@ class _Said:
         if self._words[end] - self._words[start] > within:
             return False
         return across or self._ended[end] == self._ended[start]
+
+    def _reaches(self, end: int, start: int, within: int) -> bool:
+        return end <= start and self._close(end, start, within) and self._cuts[start] == self._cuts[end]
 
     def _back(self, at: int, count: int) -> int:
         return bisect_left(self._words, self._words[at] - count)

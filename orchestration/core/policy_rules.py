@@ -52,7 +52,7 @@ class Rule(_Strict):
     places: tuple[Place, ...] = ("text", "link", "image")
     spelt: list[str] = Field(default_factory=list)
     spelt_alone: list[str] = Field(default_factory=list)
-    may_be_absent: list[str] = Field(default_factory=list)
+    may_be_warned_of: list[str] = Field(default_factory=list)
     worded: list[str | Pattern] = Field(default_factory=list)
     unless_after: _Exception | None = None
     unless_before: _Exception | None = None

@@ -15,9 +15,12 @@ from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
-# Among words, the end of a sentence, and the end of a line or block, which may cut one in two.
+# Among words: the end of a sentence, the end of a line or block, which may cut one in two, and a colon or dash, which a "no"
+# doesn't reach across.
 STOP = "."
 BREAK = "/"
+CUT = ":"
+MARKS = frozenset((STOP, BREAK, CUT))
 
 _INLINE = frozenset(
     """
@@ -41,7 +44,9 @@ _NO_DENIAL = (
     r"no[\s-]{1,3}(?:more|waiting|fuss|hassle|problem|worries|worry|bother)|not[\s-]{1,3}(?:only|just)|why[\s-]{1,3}not|can['’]?t[\s-]{1,3}(?:face|wait|bear|stand)"
     r"|(?:don['’]?t|do[\s-]{1,3}not)[\s-]{1,3}(?:miss|wait|delay|suffer|worry|let)"
 )
-_WORD = re.compile(rf"(?:{_NO_DENIAL})\b|[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|\n\s*\n")
+_WORD = re.compile(
+    rf"(?:{_NO_DENIAL})\b|[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|:(?=\s)|(?<=\s)[–—-]+(?=\s)|\n\s*\n"
+)
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
 # s k i n n y, b.o.t.o.x, s a m e - d a y: single letters with small gaps
 _LETTER_BY_LETTER = re.compile(
@@ -152,6 +157,8 @@ def placed_words(clean: str) -> list[Word]:
 def _word(found: str) -> str:
     if found[0] in ".!?;":
         return STOP
+    if found[0] in ":–—-":
+        return CUT
     if found[0] == "\n":
         return BREAK
     found = re.sub(r"[\s-]+", "_", re.sub(r"['’]s$|['’]", "", found))

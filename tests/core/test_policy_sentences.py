@@ -50,6 +50,19 @@ def test_a_no_that_denies_nothing_takes_nothing_back(text):
     assert broken(check_text(text)) == {"medicinal_claim"}
 
 
+@pytest.mark.parametrize("mark", [": ", " – ", " - ", " — "])
+def test_a_no_reaches_no_further_than_a_colon_or_dash(mark):
+    assert broken(check_text(f"Softer frown, no surgery{mark}our jabs start at £145")) == {"medicine_hinted_at"}
+    assert check_text("No jabs for a softer frown here") == []
+
+
+def test_a_warning_to_those_who_take_a_medicine_is_not_an_offer_of_it():
+    assert check_text("Not suitable if you use tretinoin or isotretinoin.") == []
+    assert check_text("If you are taking isotretinoin, do not wax: ask your doctor first.") == []
+    assert broken(check_text("If you use tretinoin, order it here and save.")) == {"medicine_named"}
+    assert broken(check_text("Do not wax. We have tretinoin for people with lines.")) == {"medicine_named"}
+
+
 def test_an_age_may_stand_anywhere_near_a_procedure():
     assert broken(check_text("Sophie, 17, had filler in the holidays")) == {"procedures_for_the_young"}
     assert check_text("17 questions before you have filler") == []
@@ -65,6 +78,8 @@ def test_numbers_may_be_written_together_with_what_they_count():
     [
         ("client-12-before.jpg", "client-12-after.jpg", True),
         ("1.jpg' alt='Skin before", "2.jpg' alt='Skin after 8 weeks", True),
+        ("1.jpg' alt='Before: thinning crown", "2.jpg' alt='After: a full head of hair", True),
+        ("1.jpg' alt='Before: bare shelf", "2.jpg' alt='After: full shelf", False),
         ("balm-before-bed.jpg", "gel-after-sun.jpg", False),
         ("before-you-buy.png", "after-care.png", False),
         ("jar.jpg", "jar-after.jpg", False),
