@@ -30,6 +30,7 @@ _ORDINAL = re.compile(r"\d+(?:am|pm|st|nd|rd|th)")
 # of those who are no children any more, and may have no procedure yet (CAP Code 12.25)
 _AGES = frozenset("12 13 14 15 16 17 twelve thirteen fourteen fifteen sixteen seventeen".split())
 _UNITS = {"h": "hour", "m": "minute", "s": "second"}
+_PERIODS = {"wk": "week"}
 _COUNTED = re.compile(r"(\d+)(h|hr|hour|min|minute|sec)|(day|week|wk|month|year|client|patient)(\d+)")  # 15min, week12
 _ROLES = ("say", "near", "also", "unless_after", "unless_before", "unless_near")
 
@@ -104,7 +105,7 @@ class Worded:
         """The words that one is made of, where each is a word of the patterns; else the word."""
         if counted := _COUNTED.fullmatch(word):
             number, unit, period, which = counted.groups()
-            return (number, _UNITS[unit[0]]) if unit else (period, which)
+            return (number, _UNITS[unit[0]]) if unit else (_PERIODS.get(period, period), which)
         if len(word) < _COMPOUND or word in self._known or not word.isalpha():
             return (word,)
         # from each place: into how few parts the rest can be read, and where the first of them ends

@@ -303,4 +303,5 @@ def address_text(address: str) -> str:
         host = ""
     if "xn--" in host:
         address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
-    return humps_apart(address)
+    # a folder's name is no part of the file's, and may be a letter: "i/b-e-f-o-r-e"
+    return humps_apart(address).replace("/", "/\n")
