@@ -12,13 +12,14 @@ from orchestration.core.alerts import (
     Alert,
     Arrivals,
     failed_run,
+    forgotten_pause,
     silence,
     stopped,
     too_many_rejects,
     webhook_off,
 )
 from orchestration.core.errors import NoBuildYet
-from orchestration.core.feedback import BREAKERS
+from orchestration.core.feedback import BREAKERS, PAUSED
 from orchestration.resources.pull_state import read_switched_off
 
 FAILED = [dg.DagsterRunStatus.FAILURE]
@@ -46,9 +47,17 @@ def occurring(
     return [
         *_runs(services, instance, since, told),
         *_data(services, now),
-        *(stopped(stop.kind, stop.what) for stop in services.ledger.stops() if stop.kind in BREAKERS),
+        *_stops(services),
         *(webhook_off(number, topic) for number, topic in read_switched_off(services.settings).items()),
     ]
+
+
+def _stops(services: Services) -> Iterator[Alert]:
+    for stop in services.ledger.stops():
+        if stop.kind in BREAKERS:
+            yield stopped(stop.kind, stop.what)
+        elif stop.kind == PAUSED and (alert := forgotten_pause(stop.stopped_at, services.settings.now())):
+            yield alert
 
 
 def _runs(services: Services, instance: dg.DagsterInstance, since: datetime, told: Collection[str]) -> Iterator[Alert]:

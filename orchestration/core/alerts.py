@@ -14,6 +14,8 @@ REJECTS_AT_LEAST = 10
 SILENCE_WINDOW = timedelta(days=14)
 SILENCE_AT_LEAST = timedelta(hours=6)
 ARRIVALS_AT_LEAST = 10
+# Whoever paused all sends may have forgotten it by then, and nobody misses an email that doesn't come.
+PAUSE_FORGOTTEN = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,18 @@ def stopped(kind: str, what: str) -> Alert:
         f"stop {kind}",
         "All sends are stopped",
         f"{what.rstrip('.')}. Find out why, then launch the job `sending` in Dagster with `action: release`.",
+    )
+
+
+def forgotten_pause(paused_at: datetime, now: datetime) -> Alert | None:
+    """Somebody paused all sends, long ago."""
+    if now - paused_at <= PAUSE_FORGOTTEN:
+        return None
+    return Alert(
+        "pause",
+        f"All sends have been paused for {(now - paused_at).days} days",
+        f"They were paused {paused_at:%Y-%m-%d %H:%M} UTC, and no email has gone out since. If that is not meant any more, "
+        "launch the job `sending` in Dagster with `action: resume`; its last run with `action: pause` says why they were paused.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
@@ -117,6 +118,18 @@ def test_a_tripped_breaker_is_told_and_a_pause_of_ones_own_is_not(watch):
     assert watch.tick() == []
     services.ledger.stop("complaints", "4 complaints among 1000 emails", who="breaker", at=now)
     assert watch.tick() == ["All sends are stopped"]
+
+
+def test_a_pause_that_was_forgotten_is_told_once_after_three_days(watch):
+    ledger = Services.from_env().ledger
+    now = Services.from_env().settings.now()
+    ledger.stop("paused", "stock-taking", who="Ann", at=now - timedelta(days=2, hours=23))
+    assert watch.tick() == []
+    ledger.release(["paused"], who="Ann", why="a test", at=now)
+    ledger.stop("paused", "Bea is away", who="Ann", at=now - timedelta(days=4))
+    assert watch.tick() == ["All sends have been paused for 4 days"]
+    assert watch.tick() == []
+    assert not any("Ann" in text or "Bea" in text for text in watch.door.told)
 
 
 def test_rejects_above_a_share_and_a_silent_source_are_told(watch):
