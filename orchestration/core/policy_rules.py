@@ -21,7 +21,7 @@ Place = Literal["text", "link", "image", "data"]
 _FOLDER = Path(__file__).parent
 _Exception = tuple[str | list[str], int]
 # what a "no" that denies nothing begins with (core/policy_text.py)
-_DENIALS = frozenset("no not why cant dont do".split())
+_DENIALS = frozenset("no not why cant wont wouldnt dont do".split())
 
 
 class _Strict(BaseModel):

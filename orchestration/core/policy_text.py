@@ -41,7 +41,7 @@ _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
 # a "no" that denies nothing of what comes after it, read as one word with what follows
 _NO_DENIAL = (
-    r"no[\s-]{1,3}(?:more|waiting|fuss|hassle|problem|worries|worry|bother)|not[\s-]{1,3}(?:only|just)|why[\s-]{1,3}not|can['’]?t[\s-]{1,3}(?:face|wait|bear|stand)"
+    r"no[\s-]{1,3}(?:more|waiting|fuss|hassle|problem|worries|worry|bother|wonder|surprise|kidding|joke|doubt)|not[\s-]{1,3}(?:only|just)|why[\s-]{1,3}not|(?:can|won|wouldn)['’]?t[\s-]{1,3}(?:face|wait|bear|stand|believe)"
     r"|(?:don['’]?t|do[\s-]{1,3}not)[\s-]{1,3}(?:miss|wait|delay|suffer|worry|let)"
 )
 _WORD = re.compile(
