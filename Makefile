@@ -10,7 +10,7 @@ TRAFFIC := $(CURDIR)/test-results/traffic.jsonl
 unexport PYTHONDONTWRITEBYTECODE
 export LANDING AS_OF Q CONTACT TO FROM MINUTES SIGNUPS SOURCE REASON FILE
 
-.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy lint bench setup lock bench-related coupons check-emails gallery bench-collector rejects mend replay dismiss bench-soak bench-latency
+.PHONY: help run serve once sql why erase backup restore test test-browser test-faults test-conformance check-policy precedents lint bench setup lock bench-related coupons check-emails gallery bench-collector rejects mend replay dismiss bench-soak bench-latency
 
 help: ## What there is to type
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -80,6 +80,9 @@ test-conformance: setup ## The sandbox and our own calls against Mailchimp's spe
 
 check-policy: setup ## The rules for emails against labelled phrases: how many are caught, how many let through
 	@$(PY) -m pytest tests/core/test_policy_phrases.py -s
+
+precedents: setup ## Fit the policy check's model anew, after phrases came into orchestration/core/policy_precedents
+	@$(PY) -m orchestration.core.policy_training
 
 lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .

@@ -21,13 +21,16 @@ from urllib.parse import unquote
 from orchestration.core.policy_images import captions, pair_of_pictures
 from orchestration.core.policy_match import Hit
 from orchestration.core.policy_near import Worded
+from orchestration.core.policy_precedents import reads_like
 from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
 from orchestration.core.policy_text import (
     address_text,
     addresses_in,
+    blocks,
     html_parts,
     humps_apart,
     looks_like_html,
+    path_text,
     readable,
     words,
 )
@@ -105,7 +108,23 @@ class Draft:
 
 
 def check_text(text: str, place: str = "text", audience: Audience = "public", kind: Place = "text") -> list[Finding]:
-    """What is wrong with a text: each rule that it breaks, with each name, or the first wording, that breaks it."""
+    """What is wrong with a text: each rule that it breaks, with each name, or the first wording, that breaks it.
+
+    A short one that breaks none by its words may read like what was judged to break it.
+    """
+    return _by_rules(text, place, audience, kind) or _by_precedent(text, place, audience, kind)
+
+
+def _by_precedent(text: str, place: str, audience: Audience, kind: Place = "text") -> list[Finding]:
+    clean = readable(text)
+    precedent = reads_like(clean) if audience == "public" else None
+    # what a rule speaks of it has judged: "no cream treats eczema"
+    if precedent is None or not matchers(audience, kind).are_silent(clean):
+        return []
+    return [Finding(precedent.rule, place, f"it reads like “{precedent.text}”", " ".join(clean.split()))]
+
+
+def _by_rules(text: str, place: str, audience: Audience, kind: Place = "text") -> list[Finding]:
     clean = readable(text)
     found: dict[tuple[str, str], Finding] = {}
     for hit in matchers(audience, kind).hits(clean):
@@ -131,12 +150,14 @@ def _is_warned_of(clean: str, hit: Hit) -> bool:
 def check_address(address: str, place: str = "link", audience: Audience = "public") -> list[Finding]:
     """What is wrong with the address of a link: its words, not its page."""
     leaks = [Finding("merge_tag", place, tag) for tag in _PERSONAL_TAG.findall(unquote(address))]
-    return leaks + check_text(address_text(address), place, audience, "link")
+    found = leaks + _by_rules(address_text(address), place, audience, "link")
+    return found or _by_precedent(path_text(address), place, audience, "link")
 
 
 def check_image(address: str, alternative: str, place: str = "image", audience: Audience = "public") -> list[Finding]:
     """What is wrong with an image's name or alternative text. What it shows is not looked at."""
-    name = _merge_tags(address, place) + check_text(address_text(address), place, audience, "image")
+    name = _merge_tags(address, place) + _by_rules(address_text(address), place, audience, "image")
+    name = name or _by_precedent(path_text(address), place, audience, "image")
     name += _merge_tags(alternative, f"{place}, alternative text")
     return name + check_text(alternative, f"{place}, alternative text", audience, "image")
 
@@ -146,7 +167,7 @@ def check_data(value: str, place: str = "data", name: str = "") -> list[Finding]
     merge_tag = _merge_tags(value, place)
     if name.upper() in _OF_A_PERSON:  # Mr Burns may be well
         return merge_tag
-    return merge_tag + check_text(f"{name}\n\n{humps_apart(value)}".replace("_", " "), place, "public", "data")
+    return merge_tag + _by_rules(f"{name}\n\n{humps_apart(value)}".replace("_", " "), place, "public", "data")
 
 
 def _merge_tags(value: str, place: str) -> list[Finding]:
@@ -160,10 +181,18 @@ def _without_hidden(text: str) -> str:
     return text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
 
 
-def check_html(html: str, place: str = "HTML part", audience: Audience = "public") -> list[Finding]:
-    """What is wrong with the text, links, images and attributes of an HTML text."""
+def check_html(
+    html: str, place: str = "HTML part", audience: Audience = "public", *, is_article: bool = False
+) -> list[Finding]:
+    """What is wrong with the text, links, images and attributes of an HTML text.
+
+    The running text of an article is held against the rules only: what it tells at length is like too much.
+    """
     parts = html_parts(html)
-    found = check_text(parts.text, place, audience)
+    found = _by_rules(parts.text, place, audience)
+    if not found and not is_article:
+        for block in blocks(parts.text):
+            found += _by_precedent(block, place, audience)
     for text in parts.attributes:
         found += check_text(text, f"{place}, attribute", audience)
     for address in dict.fromkeys(parts.links):
@@ -188,9 +217,9 @@ def check_catalogue(fields: Mapping[str, str], audience: Audience = "public") ->
         if name == "url":
             found += check_address(value, name, audience)
         elif looks_like_html(value):
-            found += check_html(value, name, audience)
+            found += check_html(value, name, audience, is_article=name == "body")
         else:
-            found += check_text(value, name, audience)
+            found += _by_rules(value, name, audience) if name == "body" else check_text(value, name, audience)
             for address in addresses_in(value):
                 found += check_address(address, f"{name}, link {address}", audience)
     return _each_once(found)
@@ -207,7 +236,7 @@ def check_draft(draft: Draft) -> list[Finding]:
     seen = html_parts(draft.html).text
     # what a subject hurries to may stand only in the email
     broken = {one.rule for one in found}
-    together = check_text(f"{draft.subject}\n\n{draft.preheader}\n\n{seen}", "subject with HTML part", draft.audience)
+    together = _by_rules(f"{draft.subject}\n\n{draft.preheader}\n\n{seen}", "subject with HTML part", draft.audience)
     found += [one for one in together if one.rule not in broken]
     for what, fields in draft.linked.items():
         found += [
@@ -240,7 +269,9 @@ def _missing(draft: Draft, seen: str) -> Iterator[Finding]:
                 yield Finding("identity_missing", place, what)
         if _stands(finder(*rules()["terms_missing"].when), clean):
             yield from _needs(rules()["terms_missing"], place, clean)
-        if draft.audience == "professionals" and any(one.rule == "medicine_named" for one in check_text(text)):
+        if draft.audience == "professionals" and any(
+            one.rule == "medicine_named" for one in _by_rules(text, place, "public")
+        ):
             yield from _needs(rules()["prescribing_information_missing"], place, clean)
 
 

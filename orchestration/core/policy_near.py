@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
@@ -62,6 +62,9 @@ class Near:
     around: int = 0
     unless_said: tuple[_Wordings, ...] = ()
 
+    def without_exceptions(self) -> "Near":
+        return replace(self, unless_after=(), unless_before=(), unless_near=(), unless_said=())
+
 
 class Worded:
     """Finds patterns of words in a text. Words of theirs that are written together ("#hairlosscure") are read apart."""
@@ -87,15 +90,18 @@ class Worded:
         self._longest_word = max(map(len, self._known), default=0) + 2  # with the ending of a plural
         self._apart = lru_cache(maxsize=500_000)(self._apart)
 
-    def hits(self, clean: str, labels: Container[str] | None = None) -> Iterator[Hit]:
-        """What is found in a readable text: of each pattern the first, and only those with one of these labels."""
+    def hits(self, clean: str, labels: Container[str] | None = None, *, even_taken_back: bool = False) -> Iterator[Hit]:
+        """What is found in a readable text: of each pattern the first, and only those with one of these labels.
+
+        With `even_taken_back` also what one of the `unless` says not to count.
+        """
         text = [part for word in words(clean) for part in self._apart(word)]
         said = _Said(text, self._spans(text), self._longest)
         placed = None
         for pattern, numbers in self._patterns:
             if labels is not None and pattern.label not in labels:
                 continue
-            if found := said.first(pattern, numbers):
+            if found := said.first(pattern, numbers, even_taken_back=even_taken_back):
                 placed = placed or [word for word in placed_words(clean) for _ in self._apart(word.text)]
                 start, end = found
                 told = " ".join(word for word in text[start:end] if word not in MARKS)
@@ -153,12 +159,14 @@ class _Said:
         self._cuts = [0, *accumulate(word == CUT for word in text)]
         self._words = [at - self._ended[at] - self._cuts[at] for at in range(len(text) + 1)]
 
-    def first(self, pattern: Near, numbers: dict[str, Any]) -> _Span | None:
+    def first(self, pattern: Near, numbers: dict[str, Any], *, even_taken_back: bool) -> _Span | None:
         """From where to where the pattern's first hit that counts stretches."""
         said = self._spans.get(numbers["say"])
         others = self._spans.get(numbers["near"], [])
         if not said or (pattern.near and not others):
             return None
+        if even_taken_back:
+            pattern, numbers = pattern.without_exceptions(), {**numbers, "unless_said": ()}
         counted = (span for span in said if self._counts(pattern, numbers, span))
         if not pattern.near:
             return next((span for span in counted if not self._taken_back(numbers, span)), None)

@@ -60,6 +60,7 @@ class Rule(_Strict):
     unless_said: str | None = None
     when: list[str] = Field(default_factory=list)
     needs: dict[str, list[str]] = Field(default_factory=dict)
+    precedents: tuple[str, ...] = ()
 
 
 class _File(_Strict):
@@ -79,6 +80,11 @@ class Matchers:
         """What is found in a readable text. A hit's label is the rule's name."""
         yield from self.spelt.hits(clean)
         yield from self.worded.hits(clean, self.rules)
+
+    def are_silent(self, clean: str) -> bool:
+        """Whether no rule speaks of it at all, not even to take it back."""
+        spoken = itertools.chain(self.spelt.hits(clean), self.worded.hits(clean, self.rules, even_taken_back=True))
+        return next(spoken, None) is None
 
 
 @cache

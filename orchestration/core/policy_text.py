@@ -261,6 +261,11 @@ def _parsed(html: str) -> _Parts:
     return parser
 
 
+def blocks(text: str) -> list[str]:
+    """The paragraphs, headings and cells of a text of HtmlParts, or of one that is written so."""
+    return [block for block in re.split(r"\n\s*\n", text) if block.strip()]
+
+
 def looks_like_html(text: str) -> bool:
     return re.search(r"<[a-zA-Z/!]", text) is not None
 
@@ -305,3 +310,12 @@ def address_text(address: str) -> str:
         address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
     # a folder's name is no part of the file's, and may be a letter: "i/b-e-f-o-r-e"
     return humps_apart(address).replace("/", "/\n")
+
+
+def path_text(address: str) -> str:
+    """What an address says without its host, which says nothing of this link or image rather than of all others."""
+    try:
+        host = urlsplit(address).netloc
+    except ValueError:
+        host = ""
+    return address_text(address.partition(host)[2] if host else address)

@@ -1,7 +1,9 @@
-"""The policy check against phrases labelled from the rules' sources alone, policy_phrases*.yaml. `make check-policy` prints it.
+"""The policy check against phrases labelled from the rules' sources alone. `make check-policy` prints it.
 
-All sets but the first were written before the matcher had been tried on them, the second and those from the seventh on blind.
-What was right at first sight tells how phrases that nobody has seen fare; what is right of them now was reached by mending.
+The sets here, policy_phrases_*.yaml, are held out: they were written blind, and the check has not been mended by them. Those in
+policy_precedents/ it has been mended by, and its model is fitted to; what was right of them at first sight tells how they fared
+when they were as new. All of them but the first were written before the matcher had been tried on them, the second and those from
+the seventh on blind.
 """
 
 from collections import Counter
@@ -20,6 +22,7 @@ from orchestration.core.policy import (
     check_image,
     check_text,
 )
+from orchestration.core.policy_precedents import FOLDER
 
 LEAST = 0.99  # right each way
 AUDIENCE = {"public": "public", "professional": "professionals"}
@@ -36,7 +39,9 @@ RULES = {
     "merge_tag_injection": {"merge_tag"},
     "health_word_in_data": {"health_word_in_data"},
 }
-SETS = sorted(Path(__file__).parent.glob("policy_phrases*.yaml"))
+HELD_OUT = sorted(Path(__file__).parent.glob("policy_phrases_*.yaml"))
+SETS = [*sorted(FOLDER.glob("set_*.yaml")), *HELD_OUT]
+INNOCENT = sorted(set(FOLDER.glob("*.yaml")) - set(SETS))
 
 
 def found(phrase: dict) -> list[Finding]:
@@ -91,6 +96,16 @@ def test_nearly_every_phrase_is_judged_as_its_source_says(phrases, expected, tol
         assert right >= int(phrases.first_sight[expected].split()[0])
     else:
         assert right >= LEAST * len(of_these)
+
+
+@pytest.mark.parametrize("path", INNOCENT, ids=lambda path: path.stem)
+def test_what_is_near_to_nothing_barred_is_let_through(path):
+    innocent = yaml.safe_load(path.read_text(encoding="utf-8"))["phrases"]
+    wrong = [
+        f"{phrase['id']} {phrase['text']!r}: {findings[0].rule}" for phrase in innocent if (findings := found(phrase))
+    ]
+    print(f"\n{path.stem}: {len(innocent) - len(wrong)} of {len(innocent)} let through", *wrong, sep="\n  ")
+    assert len(wrong) <= (1 - LEAST) * len(innocent)
 
 
 def test_what_is_caught_is_mostly_caught_by_the_rule_it_breaks(phrases):

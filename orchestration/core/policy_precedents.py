@@ -1,0 +1,126 @@
+"""What reads like a phrase that was judged before, for what no list of words foresees.
+
+policy_precedents/ holds labelled phrases, half of them barred and half innocent, each judged by a source. A linear model of their
+words and letters, policy_weights.npz, tells how much a text reads like the barred ones; a finding cites the one that it is most
+like. core/policy_training.py fits the model (`make precedents`).
+
+It is asked about short texts only: a subject, a heading, a paragraph, a title; and where no rule speaks of them.
+"""
+
+import heapq
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import yaml
+
+from orchestration.core.policy_rules import rules
+from orchestration.core.policy_text import blocks, html_parts, path_text, readable, words
+
+FOLDER = Path(__file__).parent / "policy_precedents"
+WEIGHTS = Path(__file__).parent / "policy_weights.npz"
+SIZE = 1 << 17  # places for the features, which share them by their hashes
+SURE = math.log(0.9 / 0.1)  # the odds from which it is a finding
+_SHORTEST, _LONGEST = 4, 60  # words: what is shorter tells too little, what is longer is like too much
+_NEAREST = 10
+_LETTERS = (3, 4, 5)  # in a row, within a word
+_DATA = ("member_field", "tag", "campaign_title")
+_ADDRESSES = ("link", "image")
+
+
+@dataclass(frozen=True)
+class Precedent:
+    """A labelled phrase, in words too, and the rule that it breaks; None where it is innocent."""
+
+    text: str
+    said: tuple[str, ...]
+    rule: str | None
+
+
+def reads_like(clean: str) -> Precedent | None:
+    """The barred phrase that a readable text is most like, where it is surely like those and not like the innocent ones."""
+    said = words(clean)
+    if not _SHORTEST <= len(said) <= _LONGEST:
+        return None
+    found = features(said)
+    return _most_like(found) if likeness(found, *_model()) > SURE else None
+
+
+def likeness(found: Mapping[int, float], weights: np.ndarray, bias: float) -> float:
+    """How much features are like those of barred phrases, as the logarithm of the odds."""
+    return bias + sum(weights[place] * value for place, value in found.items())
+
+
+def _most_like(found: Mapping[int, float]) -> Precedent:
+    """The nearest of those that break the rule that most of the nearest break."""
+    alike = ((sum(found.get(place, 0) * value for place, value in its.items()), one) for one, its in _barred())
+    nearest = heapq.nlargest(_NEAREST, alike, key=lambda each: each[0])
+    of_rules = Counter[str]()
+    for much, one in nearest:
+        of_rules[one.rule] += much
+    return next(one for _, one in nearest if one.rule == of_rules.most_common(1)[0][0])
+
+
+def features(said: Sequence[str]) -> dict[int, float]:
+    """What a text has of words and pairs of them, and of letters in a row: place → weight. Each of the two kinds has length 1."""
+    pairs = [f"{one} {other}" for one, other in itertools.pairwise(said)]
+    letters = [
+        f" {word} "[at : at + length]
+        for word in said
+        for length in _LETTERS
+        for at in range(max(1, len(word) + 3 - length))
+    ]
+    found = Counter[int]()
+    for kind, of_kind in (("w", [*said, *pairs]), ("l", letters)):
+        found.update(_weighed(kind, of_kind))
+    return found
+
+
+def _weighed(kind: str, of_kind: Iterable[str]) -> Mapping[int, float]:
+    counts = Counter(crc32(f"{kind}{one}".encode()) % SIZE for one in of_kind)
+    values = {place: 1 + math.log(count) for place, count in counts.items()}
+    length = math.hypot(*values.values()) or 1
+    return {place: value / length for place, value in values.items()}
+
+
+def precedents() -> Iterator[Precedent]:
+    """Those that the model learns from: to the public, and in an email rather than in Mailchimp's data.
+
+    Of markup only what is innocent: which part of it is barred is not told.
+    """
+    rule_of = {kind: rule.rule for rule in rules().values() for kind in rule.precedents}
+    for phrase in itertools.chain.from_iterable(map(_phrases, sorted(FOLDER.glob("*.yaml")))):
+        text, place, is_barred = phrase["text"], phrase["place"], phrase["expected"] == "barred"
+        rule = rule_of.get(phrase["kind"]) if is_barred else None
+        if (
+            phrase.get("audience", "public") != "public"
+            or place in _DATA
+            or (is_barred and (rule is None or place == "html"))
+        ):
+            continue
+        seen = path_text(text) if place in _ADDRESSES else text
+        for block in blocks(html_parts(seen).text) if place == "html" else [seen]:
+            yield Precedent(text, tuple(words(readable(block))), rule)
+
+
+def _phrases(path: Path) -> list[dict[str, str]]:
+    text = path.read_text(encoding="utf-8")
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["phrases"]  # noqa: S506
+
+
+@cache
+def _model() -> tuple[np.ndarray, float]:
+    with np.load(WEIGHTS) as kept:
+        return kept["weights"].astype(np.float64), float(kept["bias"])
+
+
+@cache
+def _barred() -> list[tuple[Precedent, dict[int, float]]]:
+    # a second to read, and only for what is found
+    return [(one, features(one.said)) for one in precedents() if one.rule]

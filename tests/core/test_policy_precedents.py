@@ -1,0 +1,112 @@
+"""What reads like a phrase that was judged before: how well the model tells texts it has not seen, and what becomes of it."""
+
+import numpy as np
+import pytest
+
+from orchestration.core import policy_precedents
+from orchestration.core.policy import (
+    Draft,
+    Identity,
+    check_address,
+    check_catalogue,
+    check_draft,
+    check_html,
+    check_image,
+    check_text,
+)
+from orchestration.core.policy_precedents import SURE, WEIGHTS, Precedent, features, likeness, precedents
+from orchestration.core.policy_text import readable, words
+from orchestration.core.policy_training import fingerprint, fitted
+
+PARTS = 4
+# no wording of policy.yaml is in it
+UNFORESEEN = "The cream that rosacea tells its mother about"
+
+
+def test_the_model_is_fitted_to_the_precedents_there_are():
+    with np.load(WEIGHTS) as kept:
+        assert str(kept["fitted_to"]) == fingerprint(list(precedents())), "run `make precedents`"
+
+
+def test_texts_the_model_was_not_fitted_to_are_told_apart(record_property):
+    """A fourth of the precedents left out in turn: most of the barred are found, nearly none of the innocent taken for barred."""
+    known = list(precedents())
+    found, taken, barred = 0, 0, sum(one.rule is not None for one in known)
+    for part in range(PARTS):
+        model = fitted([one for at, one in enumerate(known) if at % PARTS != part])
+        for one in known[part::PARTS]:
+            if likeness(features(one.said), *model) > SURE:
+                found += one.rule is not None
+                taken += one.rule is None
+    innocent = len(known) - barred
+    told = f"{found} of {barred} barred texts found ({found / barred:.1%}), {taken} of {innocent} innocent ones taken for it"
+    record_property("figure", told)
+    print(f"\n  {told} ({taken / innocent:.2%})")
+    assert found > 0.7 * barred
+    assert taken < 0.01 * innocent
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A model of a few precedents, so that what it says of a text is plain."""
+
+    def precedent(text: str, rule: str | None) -> Precedent:
+        return Precedent(text, tuple(words(readable(text))), rule)
+
+    known = [
+        precedent("A cream that rosacea tells its mother about", "medicinal_claim"),
+        precedent("The cream that rosacea tells about, and its mother", "medicinal_claim"),
+        precedent("The cream that our readers told us about", None),
+        precedent("News from the shop: our spring catalogue is out", None),
+    ]
+    weights, bias = fitted(known)
+    barred = [(one, features(one.said)) for one in known if one.rule]
+    monkeypatch.setattr(policy_precedents, "_model", lambda: (20 * weights, bias))
+    monkeypatch.setattr(policy_precedents, "_barred", lambda: barred)
+
+
+def test_a_text_without_a_listed_wording_is_found_by_what_it_reads_like(small):
+    (finding,) = check_text(UNFORESEEN, "subject")
+    assert finding.rule == "medicinal_claim"
+    assert finding.found == "it reads like “A cream that rosacea tells its mother about”"
+    assert finding.excerpt == UNFORESEEN
+    assert "MHRA Guidance Note 8" in str(finding)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "rosacea tells its", "The cream that our readers told each other about", f"{UNFORESEEN} {'and so on ' * 20}"],
+)
+def test_what_is_innocent_or_short_or_long_reads_like_nothing(small, text):
+    assert check_text(text) == []
+
+
+def test_what_a_rule_speaks_of_is_judged_by_the_rule(small):
+    assert check_text(f"No cream treats rosacea. {UNFORESEEN}") == []
+
+
+def test_professionals_may_read_what_the_public_may_not(small):
+    assert check_text(UNFORESEEN, audience="professionals") == []
+
+
+def test_of_an_email_each_paragraph_is_read_by_itself_and_of_an_article_none(small):
+    markup = f"<h1>News</h1><p>{UNFORESEEN}</p><p>{'Our spring catalogue is out. ' * 20}</p>"
+    (finding,) = check_html(markup)
+    assert finding.excerpt == UNFORESEEN
+    assert check_catalogue({"body": markup}) == check_catalogue({"body": UNFORESEEN}) == []
+    assert len(check_catalogue({"title": UNFORESEEN, "summary": UNFORESEEN})) == 2
+
+
+def test_a_draft_that_reads_like_it_is_blocked_where_it_does(small):
+    identity = Identity("Larkspur Skin Ltd", "01234567", "1 High Street, Leeds")
+    footer = "Larkspur Skin Ltd, 01234567, 1 High Street, Leeds"
+    html = f"<p>Hello</p><p>{UNFORESEEN}</p><p>{footer}</p><a href='*|UNSUB|*'>Unsubscribe</a>"
+    draft = Draft("Hello", "From us", html, f"Hello\n\n{footer}\n*|UNSUB|*", identity)
+    assert {(one.rule, one.place) for one in check_draft(draft)} == {("medicinal_claim", "HTML part")}
+
+
+def test_of_an_address_its_host_says_nothing(small):
+    slug = UNFORESEEN.lower().replace(" ", "-")
+    assert {one.rule for one in check_address(f"https://shop.test/{slug}")} == {"medicinal_claim"}
+    assert {one.rule for one in check_image(f"/files/{slug}.jpg", "A jar")} == {"medicinal_claim"}
+    assert check_address(f"https://{slug}.test/our-spring-catalogue-is-out") == []
