@@ -12,7 +12,7 @@ from orchestration.components.delivery_campaign import title_of
 from orchestration.core.campaign import Campaign, Content, Rendered
 from orchestration.core.errors import PolicyBlocked
 from orchestration.core.policy import Draft, Finding, check_draft
-from orchestration.core.policy_text import addresses_in, html_parts
+from orchestration.core.policy_parts import addresses_in, html_parts
 from orchestration.resources.policy_checks import CATALOGUE
 from orchestration.resources.renderer import Renderer
 from orchestration.resources.warehouse import Warehouse

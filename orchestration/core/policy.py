@@ -21,9 +21,7 @@ from urllib.parse import unquote
 from orchestration.core.policy_images import captions, pair_of_pictures
 from orchestration.core.policy_match import Hit
 from orchestration.core.policy_near import Worded
-from orchestration.core.policy_precedents import reads_like
-from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
-from orchestration.core.policy_text import (
+from orchestration.core.policy_parts import (
     address_text,
     addresses_in,
     blocks,
@@ -31,9 +29,10 @@ from orchestration.core.policy_text import (
     humps_apart,
     looks_like_html,
     path_text,
-    readable,
-    words,
 )
+from orchestration.core.policy_precedents import reads_like
+from orchestration.core.policy_rules import Audience, Place, Rule, finder, matchers, rules
+from orchestration.core.policy_text import readable, words
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
 _FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)

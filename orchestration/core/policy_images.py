@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from orchestration.core.policy_text import address_text, readable, stem
+from orchestration.core.policy_parts import address_text
+from orchestration.core.policy_text import readable, stem
 
 _STATES = ({"before", "b4", "pre"}, {"after", "post", "afterward", "later", "following"})
 # what an everyday thing is done before or after, a balm before bed, a gel after sun, and what is no body: a shelf, a jar

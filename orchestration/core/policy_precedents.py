@@ -20,8 +20,9 @@ from zlib import crc32
 import numpy as np
 import yaml
 
+from orchestration.core.policy_parts import blocks, html_parts, path_text
 from orchestration.core.policy_rules import rules
-from orchestration.core.policy_text import blocks, html_parts, path_text, readable, words
+from orchestration.core.policy_text import readable, words
 
 FOLDER = Path(__file__).parent / "policy_precedents"
 WEIGHTS = Path(__file__).parent / "policy_weights.npz"

@@ -8,12 +8,9 @@ word as far as it can be told apart once digits stand for letters and letters ar
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from html import unescape
-from html.parser import HTMLParser
-from urllib.parse import unquote, urlsplit
 
 # Among words: the end of a sentence, the end of a line or block, which may cut one in two, and a colon or dash, which a "no"
 # doesn't reach across.
@@ -22,13 +19,6 @@ BREAK = "/"
 CUT = ":"
 MARKS = frozenset((STOP, BREAK, CUT))
 
-_INLINE = frozenset(
-    """
-    a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup u var wbr
-    """.split()
-)
-_UNSEEN = {"style", "script"}
-_TEXT_ATTRIBUTES = ("alt", "title", "aria-label", "content", "placeholder", "value")
 _MERGE_BLOCK = re.compile(r"\*\|\s*(?:IF|IFNOT|ELSEIF|ELSE|END)\b[^|]*\|\*", re.IGNORECASE)
 _MERGE_TAG = re.compile(r"\*\|[^|]*\|\*")
 # shapes that Unicode's table doesn't take for Latin letters, and people do
@@ -41,7 +31,8 @@ _SHAPE = {char: letter for chars, letter in _SHAPES.items() for char in chars}
 _EMOJI = {"💉": " injection ", "💊": " pill "}
 # a "no" that denies nothing of what comes after it, read as one word with what follows
 _NO_DENIAL = (
-    r"no[\s-]{1,3}(?:more|waiting|fuss|hassle|problem|worries|worry|bother|wonder|surprise|kidding|joke|doubt)|not[\s-]{1,3}(?:only|just)|why[\s-]{1,3}not|(?:can|won|wouldn)['’]?t[\s-]{1,3}(?:face|wait|bear|stand|believe)"
+    r"no[\s-]{1,3}(?:more|waiting|fuss|hassle|problem|worries|worry|bother|wonder|surprise|kidding|joke|doubt)"
+    r"|not[\s-]{1,3}(?:only|just)|why[\s-]{1,3}not|(?:can|won|wouldn)['’]?t[\s-]{1,3}(?:face|wait|bear|stand|believe)"
     r"|(?:don['’]?t|do[\s-]{1,3}not)[\s-]{1,3}(?:miss|wait|delay|suffer|worry|let)"
 )
 _WORD = re.compile(
@@ -53,7 +44,6 @@ _LETTER_BY_LETTER = re.compile(
     r"(?<![a-z0-9])[a-z0-9](?:(?: ?[^\sa-z0-9]{1,2} ?| )[a-z0-9]){2,}(?![a-z0-9])", re.IGNORECASE
 )
 _STEMS = {"its": "it", "hes": "he", "yours": "yours", "selfies": "selfie", "afters": "afters", "befores": "befores"}
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # 5ml, day90
 _MEASURE = re.compile(r"\d+(?:[a-z]{1,3}|mins|secs|hours?|minutes?)|(?:day|week|wk|month|year|client|patient)\d+")
 _DOUBLED = re.compile(r"(.)\1+")
@@ -193,129 +183,3 @@ def folded(word: str) -> str:
 def skeleton(word: str) -> str:
     """A folded word with doubled letters as one."""
     return _DOUBLED.sub(r"\1", folded(_DOUBLED.sub(r"\1", word.translate(_LETTERS))))
-
-
-@dataclass(frozen=True)
-class HtmlParts:
-    """What a reader, or a machine, sees of an HTML part: its text, its links, its images, and the texts of attributes."""
-
-    text: str
-    links: tuple[str, ...]
-    images: tuple[tuple[str, str], ...]  # address, alternative text
-    attributes: tuple[str, ...]
-
-
-def _gap(tag: str) -> str:
-    return "" if tag in _INLINE else "\n" if tag == "br" else "\n\n"
-
-
-class _Parts(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self.links: list[str] = []
-        self.images: list[tuple[str, str]] = []
-        self.attributes: list[str] = []
-        self.unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        self.unseen += tag in _UNSEEN
-        self.text.append(_gap(tag))
-        self.links += [found[name] for name in ("href", "action") if found.get(name)]
-        images = [found[name] for name in ("src", "srcset", "background", "poster") if found.get(name)]
-        images += re.findall(r"url\(\s*['\"]?([^'\")]+)", found.get("style", ""))
-        self.images += [(address, found.get("alt", "")) for address in images]
-        self.attributes += [found[name] for name in _TEXT_ATTRIBUTES if found.get(name)]
-
-    def handle_endtag(self, tag: str) -> None:
-        self.unseen = max(0, self.unseen - (tag in _UNSEEN))
-        self.text.append(_gap(tag))
-
-    def handle_data(self, data: str) -> None:
-        if not self.unseen:
-            self.text.append(re.sub(r"\s+", " ", data))
-
-    def handle_comment(self, data: str) -> None:
-        # Outlook shows what others take for a comment
-        if data.lstrip().lower().startswith("[if"):
-            inner = html_parts(data[data.find(">") + 1 : data.rfind("<!")])
-            self.text.append(inner.text)
-            self.links += inner.links
-            self.images += inner.images
-
-
-def html_parts(html: str) -> HtmlParts:
-    """The parts of an HTML text. Inline tags leave no gap ("b<b>ot</b>ox" is one word), all others do."""
-    try:
-        parser = _parsed(html)
-    except AssertionError:  # a declaration that is none, such as "<![if"
-        parser = _parsed(re.sub(r"<!(?!--)", "&lt;!", html))
-    return HtmlParts("".join(parser.text), tuple(parser.links), tuple(parser.images), tuple(parser.attributes))
-
-
-def _parsed(html: str) -> _Parts:
-    parser = _Parts()
-    parser.feed(html)
-    parser.close()
-    return parser
-
-
-def blocks(text: str) -> list[str]:
-    """The paragraphs, headings and cells of a text of HtmlParts, or of one that is written so."""
-    return [block for block in re.split(r"\n\s*\n", text) if block.strip()]
-
-
-def looks_like_html(text: str) -> bool:
-    return re.search(r"<[a-zA-Z/!]", text) is not None
-
-
-def visible(text: str) -> str:
-    """The text of a catalogue field, which may be HTML."""
-    return html_parts(text).text if looks_like_html(text) else text
-
-
-_ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
-
-
-def addresses_in(text: str) -> Iterator[str]:
-    """The web addresses that stand in a plain text."""
-    for found in _ADDRESS.finditer(text):
-        yield found[0].rstrip(".,;:!?")
-
-
-@cache
-def _punycode(label: str) -> str:
-    try:
-        return label.encode("ascii").decode("idna")
-    except UnicodeError:
-        return label
-
-
-def humps_apart(name: str) -> str:
-    """A name as it is and, where it is written like "EczemaClub", once more in words: capitals may also mean nothing."""
-    apart = _HUMP.sub(" ", name)
-    return name if apart == name else f"{name}\n\n{apart}"
-
-
-def address_text(address: str) -> str:
-    """What an address says, as text: percent-encoding undone as often as it was done, a host's look-alike letters shown."""
-    for _ in range(3):
-        address = unquote(unescape(address))
-    try:
-        host = urlsplit(address).hostname or ""
-    except ValueError:
-        host = ""
-    if "xn--" in host:
-        address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
-    # a folder's name is no part of the file's, and may be a letter: "i/b-e-f-o-r-e"
-    return humps_apart(address).replace("/", "/\n")
-
-
-def path_text(address: str) -> str:
-    """What an address says without its host, which says nothing of this link or image rather than of all others."""
-    try:
-        host = urlsplit(address).netloc
-    except ValueError:
-        host = ""
-    return address_text(address.partition(host)[2] if host else address)

@@ -20,8 +20,9 @@ from orchestration.core.policy import (
     check_image,
     check_text,
 )
+from orchestration.core.policy_parts import html_parts
 from orchestration.core.policy_rules import rules
-from orchestration.core.policy_text import html_parts, readable
+from orchestration.core.policy_text import readable
 
 NAMES = [name for rule in ("medicine_named", "medicine_unlicensed") for name in rules()[rule].spelt if "(" not in name]
 INNOCENT = [
