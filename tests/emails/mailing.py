@@ -128,7 +128,8 @@ def _readers(crowd: int) -> list[Reader]:
     reasons = ["read_together", "similar_text", "popular", "new"]
 
     def taste(many: int) -> list[tuple[str, str]]:
-        return [(article, draw.choice(reasons)) for article in draw.sample(shelf, many)]
+        why = draw.sample(reasons, len(reasons))
+        return [(article, why[rank % len(why)]) for rank, article in enumerate(draw.sample(shelf, many))]
 
     bought, reading = "high_value_free_delivery", "treatment_readers"
     return [
