@@ -43,7 +43,10 @@ _ARRIVALS = """
 def occurring(
     services: Services, instance: dg.DagsterInstance, *, since: datetime, told: Collection[str], now: datetime
 ) -> list[Alert]:
-    """Everything there is to tell at `now` (the machine's clock), told already or not. `since`: when runs were looked at last."""
+    """Everything there is to tell at `now` (the machine's clock), told already or not. `since`: when runs were looked at last.
+
+    How long sends have been paused is told by the business clock, by which they were.
+    """
     return [
         *_runs(services, instance, since, told),
         *_data(services, now),

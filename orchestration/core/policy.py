@@ -35,19 +35,27 @@ from orchestration.core.policy_rules import Audience, Place, Rule, finder, match
 from orchestration.core.policy_text import readable, words
 
 _FREE_AFTER = re.compile(r"[\s-]*free\b", re.IGNORECASE)
-_FREE_BEFORE = re.compile(r"\b(?:free (?:from|of)|without|contains? no|no)\b[^.!?;:\n]*$", re.IGNORECASE)
+_FREE_BEFORE = re.compile(
+    r"\b(?:free (?:from|of)|contains? no)\b[^.!?:;–—\n]*$|\bwithout (?:[a-z]+(?:, (?:or |and )?| or | and ))*$"
+    r"|\bno (?:[a-z]+,? (?:or|and) )?$",
+    re.IGNORECASE,
+)
 # who reads an address of ours may know who came, not by what name
 _PERSONAL_TAG = re.compile(r"\*\|(?:EMAIL|FNAME|LNAME|NAME|PHONE|ADDRESS|BIRTHDAY|UNIQID)\b", re.IGNORECASE)
 _OF_A_PERSON = frozenset(
     "FNAME LNAME NAME FULLNAME EMAIL PHONE ADDRESS ADDRESS1 ADDRESS2 STREET CITY TOWN COUNTY COMPANY BIRTHDAY".split()
 )
 # "not if you take …" keeps somebody from harm, and sells nothing
-_TAKEN = re.compile(r"\b(?:if|while|when|anyone|people|those|alongside|with)\b[^.!?:;\n]*$", re.IGNORECASE)
-_WARNED = re.compile(
-    r"\b(?:(?:do not|don['’]?t|never) (?:use|apply|wax|peel|start|combine|mix|have)|avoid (?:this|it|if|while|when|using)"
-    r"|not (?:be )?(?:suitable|for use|used)|unsuitable|(?:ask|tell|see|speak to) your (?:doctor|gp|pharmacist|prescriber))\b",
+_TAKEN = re.compile(
+    r"\b(?:if|while|when|anyone|people|those)\b[^:;]*\b(?:us(?:e|es|ed|ing)|tak(?:e|es|en|ing)|on|prescribed)(?: [\w,]+){0,3} ?$",
     re.IGNORECASE,
 )
+_WARNED = re.compile(
+    r"\b(?:(?:do not|don['’]?t|never) (?:use|apply|wax|peel|start|combine|mix)|avoid (?:this|it|if|while|when|using)"
+    r"|not (?:be )?(?:suitable|for use|used)|unsuitable)\b",
+    re.IGNORECASE,
+)
+_SENTENCE = 200  # characters of one that are looked at on either side of a name
 _LIST = 80  # characters that a list of what is not in it may take
 _AROUND = 50  # characters of an excerpt on either side
 
@@ -109,18 +117,21 @@ class Draft:
 def check_text(text: str, place: str = "text", audience: Audience = "public", kind: Place = "text") -> list[Finding]:
     """What is wrong with a text: each rule that it breaks, with each name, or the first wording, that breaks it.
 
-    A short one that breaks none by its words may read like what was judged to break it.
+    Where it breaks none by its words, a paragraph of it may read like what the public was not to be told.
     """
-    return _by_rules(text, place, audience, kind) or _by_precedent(text, place, audience, kind)
+    return _by_rules(text, place, audience, kind) or _by_precedents(text, place, audience, kind)
 
 
-def _by_precedent(text: str, place: str, audience: Audience, kind: Place = "text") -> list[Finding]:
-    clean = readable(text)
-    precedent = reads_like(clean) if audience == "public" else None
-    # what a rule speaks of it has judged: "no cream treats eczema"
-    if precedent is None or not matchers(audience, kind).are_silent(clean):
-        return []
-    return [Finding(precedent.rule, place, f"it reads like “{precedent.text}”", " ".join(clean.split()))]
+def _by_precedents(text: str, place: str, audience: Audience, kind: Place = "text") -> list[Finding]:
+    # what professionals may be told is no precedent for what the public may
+    found = []
+    for block in blocks(readable(text)) if audience == "public" else []:
+        precedent = reads_like(block)
+        # what a rule speaks of it has judged: "no cream treats eczema"
+        if precedent and matchers(audience, kind).are_silent(block):
+            reason = f"it reads like “{precedent.text}”"
+            found.append(Finding(precedent.rule, place, reason, " ".join(block.split())))
+    return found
 
 
 def _by_rules(text: str, place: str, audience: Audience, kind: Place = "text") -> list[Finding]:
@@ -141,22 +152,22 @@ def _is_absent(clean: str, hit: Hit) -> bool:
 
 def _is_warned_of(clean: str, hit: Hit) -> bool:
     """Whether a name stands in a warning to those who take it: "not suitable if you use tretinoin"."""
-    before = re.split(r"[.!?\n]", clean[: hit.start])[-1]
-    sentence = before + re.split(r"[.!?\n]", clean[hit.start :])[0]
-    return bool(_TAKEN.search(before) and _WARNED.search(sentence))
+    before = re.split(r"[.!?\n]", clean[max(0, hit.start - _SENTENCE) : hit.start])[-1]
+    after = re.split(r"[.!?\n]", clean[hit.start : hit.start + _SENTENCE])[0]
+    return bool(_TAKEN.search(before) and _WARNED.search(before + after))
 
 
 def check_address(address: str, place: str = "link", audience: Audience = "public") -> list[Finding]:
     """What is wrong with the address of a link: its words, not its page."""
     leaks = [Finding("merge_tag", place, tag) for tag in _PERSONAL_TAG.findall(unquote(address))]
     found = leaks + _by_rules(address_text(address), place, audience, "link")
-    return found or _by_precedent(path_text(address), place, audience, "link")
+    return found or _by_precedents(path_text(address), place, audience, "link")
 
 
 def check_image(address: str, alternative: str, place: str = "image", audience: Audience = "public") -> list[Finding]:
     """What is wrong with an image's name or alternative text. What it shows is not looked at."""
     name = _merge_tags(address, place) + _by_rules(address_text(address), place, audience, "image")
-    name = name or _by_precedent(path_text(address), place, audience, "image")
+    name = name or _by_precedents(path_text(address), place, audience, "image")
     name += _merge_tags(alternative, f"{place}, alternative text")
     return name + check_text(alternative, f"{place}, alternative text", audience, "image")
 
@@ -181,7 +192,7 @@ def _without_hidden(text: str) -> str:
 
 
 def check_html(
-    html: str, place: str = "HTML part", audience: Audience = "public", *, is_article: bool = False
+    html: str, place: str = "HTML part", audience: Audience = "public", *, is_running_text: bool = False
 ) -> list[Finding]:
     """What is wrong with the text, links, images and attributes of an HTML text.
 
@@ -189,9 +200,8 @@ def check_html(
     """
     parts = html_parts(html)
     found = _by_rules(parts.text, place, audience)
-    if not found and not is_article:
-        for block in blocks(parts.text):
-            found += _by_precedent(block, place, audience)
+    if not found and not is_running_text:
+        found = _by_precedents(parts.text, place, audience)
     for text in parts.attributes:
         found += check_text(text, f"{place}, attribute", audience)
     for address in dict.fromkeys(parts.links):
@@ -201,7 +211,7 @@ def check_html(
     if pair := pair_of_pictures(parts.images):
         found.append(Finding("picture_of_before_and_after", place, "before … after", " | ".join(pair)))
     else:
-        found += check_text(captions(parts.images), f"{place}, images together", audience, "image")
+        found += _by_rules(captions(parts.images), f"{place}, images together", audience, "image")
     return found
 
 
@@ -216,7 +226,7 @@ def check_catalogue(fields: Mapping[str, str], audience: Audience = "public") ->
         if name == "url":
             found += check_address(value, name, audience)
         elif looks_like_html(value):
-            found += check_html(value, name, audience, is_article=name == "body")
+            found += check_html(value, name, audience, is_running_text=name == "body")
         else:
             found += _by_rules(value, name, audience) if name == "body" else check_text(value, name, audience)
             for address in addresses_in(value):
@@ -229,7 +239,9 @@ def check_draft(draft: Draft) -> list[Finding]:
     found = check_text(draft.subject, "subject", draft.audience)
     found += check_text(draft.preheader, "preheader", draft.audience)
     found += check_html(draft.html, "HTML part", draft.audience)
-    found += check_text(draft.text, "text part", draft.audience)
+    # by lines: an article's title and summary are judged as in the catalogue
+    lines = draft.text.replace("\n", "\n\n")
+    found += _by_rules(draft.text, "text part", draft.audience) or _by_precedents(lines, "text part", draft.audience)
     for address in dict.fromkeys(addresses_in(draft.text)):
         found += check_address(address, f"text part, link {address}", draft.audience)
     seen = html_parts(draft.html).text

@@ -16,7 +16,7 @@ _EVERYDAY = frozenset(
 )
 _LETTERS = re.compile(r"b4|[a-z]+")
 _ANY = frozenset("img image picture photo png jpg jpeg webp gif file the a of our client skin week month day".split())
-_CAPTION = re.compile(r"\s*(?:before|after|pre|post|then|now|day|week|month)\b", re.IGNORECASE)
+_CAPTION = re.compile(r"\s*(?:before|after|pre|post|then|now|(?:day|week|month) \d+)\b", re.IGNORECASE)
 
 
 def captions(images: Iterable[tuple[str, str]]) -> str:

@@ -5,15 +5,17 @@ Linear in the text. What a word is, or may be the beginning of, is looked up in 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestration.core.policy_text import folded, skeleton
 
 _ENDINGS = ("", "s", "es", "ed", "d", "ing", "er", "ers", "y")
-_PLAIN = re.compile(r"[a-z0-9]+")
-_SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+")
+_OF_PARTS = ("", "s")  # of a name that is written in parts: "pros cared" is no form of one
+# words, and what ends a sentence: no name goes on in the next
+_PLAIN = re.compile(r"[a-z0-9]+|[.?!:;](?=\s)")
+_SYMBOLS = re.compile(r"[a-z0-9@$!|+€]+|[.?:;](?=\s)")
 _HAS_SYMBOL = re.compile(r"[a-z0-9][@$|+€]|[a-z0-9]![a-z0-9]|[@$€|+!][a-z0-9]")
 _MASKED = re.compile(r"(?<![a-z])[a-z][a-z0-9]*(?:[*#•●∗✱%^~?&]+[a-z0-9]*)+")
 _LONG = 8  # letters from which a name with one slip of the pen is taken for the name
@@ -35,10 +37,12 @@ class Spelt:
 
     `inside` and `alone` map a name to its label. A name of several words is found with any gap between them, or none.
     One that is split begins and ends where words do: "robot oxygen" has no botox in it. A long one may have a slip: "finastride".
-    One that is `alone` is never a part of a longer word: "specialist" has no Cialis in it.
+    One that is `alone` is never a part of a longer word: "specialist" has no Cialis in it. What is `ordinary` is no name,
+    however near it comes to one: "reduction", "silk is".
     """
 
-    def __init__(self, inside: dict[str, str], alone: dict[str, str]) -> None:
+    def __init__(self, inside: dict[str, str], alone: dict[str, str], ordinary: Collection[str] = ()) -> None:
+        self._ordinary = frozenset(ordinary)
         self._label = {**inside, **alone}
         self._whole: dict[str, str] = {}
         self._split: dict[str, str] = {}
@@ -49,6 +53,7 @@ class Spelt:
             letters = "".join(_PLAIN.findall(name.lower()))
             for ending in _ENDINGS:
                 self._whole.setdefault(skeleton(letters + ending), name)
+            for ending in _OF_PARTS:
                 self._split.setdefault(folded(letters + ending), name)
             if letters == name and len(skeleton(letters)) >= _LONG:
                 self._slips.update((skeleton(slip), name) for slip in _slips(letters))
@@ -91,12 +96,15 @@ class Spelt:
             for last in range(at + 1, len(written)):
                 joined += folded(written[last])
                 name = split.get(joined)
-                if name and _is_letters("".join(written[at : last + 1])):
+                parts = written[at : last + 1]
+                if name and _is_letters("".join(parts)) and " ".join(parts) not in self._ordinary:
                     yield name, at, last
                 if joined not in begun:
                     break
 
     def _in_word(self, word: str) -> str | None:
+        if word in self._ordinary:
+            return None
         key = skeleton(word)
         if key in self._whole:
             return self._whole[key]

@@ -17,7 +17,9 @@ _INLINE = frozenset(
     """.split()
 )
 _UNSEEN = {"style", "script"}
-_TEXT_ATTRIBUTES = ("alt", "title", "aria-label", "content", "placeholder", "value")
+_TEXT_ATTRIBUTES = (
+    "alt", "title", "aria-label", "aria-description", "content", "placeholder", "value", "summary", "label", "download",
+)  # fmt: skip
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -69,6 +71,7 @@ class _Parts(HTMLParser):
             self.text.append(inner.text)
             self.links += inner.links
             self.images += inner.images
+            self.attributes += inner.attributes
 
 
 def html_parts(html: str) -> HtmlParts:
@@ -105,6 +108,9 @@ def addresses_in(text: str) -> Iterator[str]:
         yield found[0].rstrip(".,;:!?")
 
 
+_PUNYCODE = re.compile(r"\bxn--[a-z0-9-]+", re.IGNORECASE)
+
+
 @cache
 def _punycode(label: str) -> str:
     try:
@@ -123,20 +129,14 @@ def address_text(address: str) -> str:
     """What an address says, as text: percent-encoding undone as often as it was done, a host's look-alike letters shown."""
     for _ in range(3):
         address = unquote(unescape(address))
-    try:
-        host = urlsplit(address).hostname or ""
-    except ValueError:
-        host = ""
-    if "xn--" in host:
-        address = address.replace(host, ".".join(_punycode(label) for label in host.split(".")))
+    address = _PUNYCODE.sub(lambda label: _punycode(label[0].lower()), address)
     # a folder's name is no part of the file's, and may be a letter: "i/b-e-f-o-r-e"
     return humps_apart(address).replace("/", "/\n")
 
 
 def path_text(address: str) -> str:
-    """What an address says without its host, which says nothing of this link or image rather than of all others."""
+    """What an address says but for its host, which says nothing of this link or image rather than of all others."""
     try:
-        host = urlsplit(address).netloc
+        return address_text(urlsplit(address)._replace(scheme="", netloc="").geturl())
     except ValueError:
-        host = ""
-    return address_text(address.partition(host)[2] if host else address)
+        return address_text(address)

@@ -1,8 +1,8 @@
 """What reads like a phrase that was judged before, for what no list of words foresees.
 
-policy_precedents/ holds labelled phrases, half of them barred and half innocent, each judged by a source. A linear model of their
-words and letters, policy_weights.npz, tells how much a text reads like the barred ones; a finding cites the one that it is most
-like. core/policy_training.py fits the model (`make precedents`).
+policy_precedents/ holds labelled phrases, half of them barred and half innocent, each judged by a source. What is one of them is
+judged as it was. Of any other text a linear model of their words and letters tells how much it reads like the barred ones; a
+finding cites the one that it is most like. core/policy_training.py fits the model into policy_weights.npz (`make precedents`).
 
 It is asked about short texts only: a subject, a heading, a paragraph, a title; and where no rule speaks of them.
 """
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from zlib import crc32
 
@@ -22,7 +23,7 @@ import yaml
 
 from orchestration.core.policy_parts import blocks, html_parts, path_text
 from orchestration.core.policy_rules import rules
-from orchestration.core.policy_text import readable, words
+from orchestration.core.policy_text import MARKS, readable, words
 
 FOLDER = Path(__file__).parent / "policy_precedents"
 WEIGHTS = Path(__file__).parent / "policy_weights.npz"
@@ -44,18 +45,37 @@ class Precedent:
     rule: str | None
 
 
+@dataclass(frozen=True)
+class Model:
+    """What is kept of the precedents: weights of shape (SIZE,), a bias, and by their keys the phrases themselves."""
+
+    weights: np.ndarray
+    bias: float
+    barred: frozenset[int] = frozenset()
+    innocent: frozenset[int] = frozenset()
+
+
 def reads_like(clean: str) -> Precedent | None:
     """The barred phrase that a readable text is most like, where it is surely like those and not like the innocent ones."""
-    said = words(clean)
-    if not _SHORTEST <= len(said) <= _LONGEST:
+    said, model = words(clean), _model()
+    if key(said) in model.innocent:
         return None
     found = features(said)
-    return _most_like(found) if likeness(found, *_model()) > SURE else None
+    if key(said) not in model.barred:
+        has_right_length = _SHORTEST <= sum(word not in MARKS for word in said) <= _LONGEST
+        if not has_right_length or likeness(found, model) <= SURE:
+            return None
+    return _most_like(found)
 
 
-def likeness(found: Mapping[int, float], weights: np.ndarray, bias: float) -> float:
+def key(said: Sequence[str]) -> int:
+    """What a text in words is known by."""
+    return int.from_bytes(blake2b(" ".join(said).encode(), digest_size=8).digest())
+
+
+def likeness(found: Mapping[int, float], model: Model) -> float:
     """How much features are like those of barred phrases, as the logarithm of the odds."""
-    return bias + sum(weights[place] * value for place, value in found.items())
+    return model.bias + sum(model.weights[place] * value for place, value in found.items())
 
 
 def _most_like(found: Mapping[int, float]) -> Precedent:
@@ -90,24 +110,24 @@ def _weighed(kind: str, of_kind: Iterable[str]) -> Mapping[int, float]:
     return {place: value / length for place, value in values.items()}
 
 
-def precedents() -> Iterator[Precedent]:
-    """Those that the model learns from: to the public, and in an email rather than in Mailchimp's data.
+def precedents(files: Iterable[Path] | None = None) -> Iterator[Precedent]:
+    """Those of these files, or of all, that the model learns from.
 
-    Of markup only what is innocent: which part of it is barred is not told.
+    They are to the public, of a kind that has its rule, and not of Mailchimp's data. Of markup only what is innocent: which part
+    of it is barred is not told.
     """
     rule_of = {kind: rule.rule for rule in rules().values() for kind in rule.precedents}
-    for phrase in itertools.chain.from_iterable(map(_phrases, sorted(FOLDER.glob("*.yaml")))):
+    for phrase in itertools.chain.from_iterable(map(_phrases, sorted(files or FOLDER.glob("*.yaml")))):
         text, place, is_barred = phrase["text"], phrase["place"], phrase["expected"] == "barred"
         rule = rule_of.get(phrase["kind"]) if is_barred else None
-        if (
-            phrase.get("audience", "public") != "public"
-            or place in _DATA
-            or (is_barred and (rule is None or place == "html"))
-        ):
+        if phrase.get("audience", "public") != "public" or place in _DATA:
+            continue
+        if is_barred and (rule is None or place == "html"):
             continue
         seen = path_text(text) if place in _ADDRESSES else text
         for block in blocks(html_parts(seen).text) if place == "html" else [seen]:
-            yield Precedent(text, tuple(words(readable(block))), rule)
+            if said := tuple(words(readable(block))):
+                yield Precedent(text, said, rule)
 
 
 def _phrases(path: Path) -> list[dict[str, str]]:
@@ -116,12 +136,13 @@ def _phrases(path: Path) -> list[dict[str, str]]:
 
 
 @cache
-def _model() -> tuple[np.ndarray, float]:
+def _model() -> Model:
     with np.load(WEIGHTS) as kept:
-        return kept["weights"].astype(np.float64), float(kept["bias"])
+        keys = (frozenset(kept[name].tolist()) for name in ("barred", "innocent"))
+        return Model(kept["weights"].astype(np.float64), float(kept["bias"]), *keys)
 
 
 @cache
 def _barred() -> list[tuple[Precedent, dict[int, float]]]:
-    # a second to read, and only for what is found
+    # three seconds to read, and only for what is found
     return [(one, features(one.said)) for one in precedents() if one.rule]

@@ -65,6 +65,7 @@ class Rule(_Strict):
 
 class _File(_Strict):
     words: dict[str, list[str]]
+    ordinary: list[str]
     rules: list[Rule]
 
 
@@ -106,7 +107,9 @@ def matchers(audience: Audience, place: Place) -> Matchers:
     held = [rule for rule in rules().values() if audience in rule.audiences and place in rule.places]
     inside = {name: rule.rule for rule in held for wording in rule.spelt for name in _names(wording)}
     alone = {name: rule.rule for rule in held for wording in rule.spelt_alone for name in _names(wording)}
-    return Matchers(frozenset(rule.rule for rule in held), Spelt(inside, alone), _worded(for_data=place == "data"))
+    return Matchers(
+        frozenset(rule.rule for rule in held), Spelt(inside, alone, _file().ordinary), _worded(for_data=place == "data")
+    )
 
 
 @cache

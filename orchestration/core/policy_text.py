@@ -36,7 +36,7 @@ _NO_DENIAL = (
     r"|(?:don['’]?t|do[\s-]{1,3}not)[\s-]{1,3}(?:miss|wait|delay|suffer|worry|let)"
 )
 _WORD = re.compile(
-    rf"(?:{_NO_DENIAL})\b|[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|:(?=\s)|(?<=\s)[–—-]+(?=\s)|\n\s*\n"
+    rf"(?:{_NO_DENIAL})\b|[a-z0-9]+(?:['’][a-z]+)*|[£%]|[.!?;]+(?=\s|$)|:(?!\d)|(?<!\d)[–—]|[–—](?!\d)|(?<=\s)-+(?=\s)|\n\s*\n"
 )
 _LETTER_NAME = re.compile(r"^(?:.* )?(?:LATIN|REGIONAL INDICATOR) .*\b([A-Z])(?: WITH .+)?$")
 # s k i n n y, b.o.t.o.x, s a m e - d a y: single letters with small gaps
@@ -126,7 +126,7 @@ def _run_together(spaced: re.Match) -> str:
 
 @dataclass(frozen=True)
 class Word:
-    """A word, STOP or BREAK. `start` and `end` are its place in the readable text."""
+    """A word, STOP, BREAK or CUT. `start` and `end` are its place in the readable text."""
 
     text: str
     start: int
@@ -134,7 +134,7 @@ class Word:
 
 
 def words(clean: str) -> list[str]:
-    """The words of a readable text, lower-case, without their endings, with STOP and BREAK between sentences and blocks."""
+    """The words of a readable text, lower-case, without their endings, with STOP, BREAK and CUT where they stand."""
     return [_word(found) for found in _WORD.findall(clean.lower())]
 
 

@@ -40,8 +40,8 @@ RULES = {
     "health_word_in_data": {"health_word_in_data"},
 }
 HELD_OUT = sorted(Path(__file__).parent.glob("policy_phrases_*.yaml"))
-SETS = [*sorted(FOLDER.glob("set_*.yaml")), *HELD_OUT]
-INNOCENT = sorted(set(FOLDER.glob("*.yaml")) - set(SETS))
+MENDED_BY = sorted(FOLDER.glob("set_*.yaml"))
+INNOCENT = sorted(set(FOLDER.glob("*.yaml")) - set(MENDED_BY))
 
 
 def found(phrase: dict) -> list[Finding]:
@@ -69,33 +69,51 @@ class Set:
     name: str
     answers: list[tuple[dict, list[Finding]]]
     first_sight: dict[str, str]
-    held_out: bool
 
 
-@pytest.fixture(scope="module", params=SETS, ids=lambda path: path.stem)
+def answered(path: Path) -> Set:
+    told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Set(path.stem, [(phrase, found(phrase)) for phrase in told["phrases"]], told.get("first_sight", {}))
+
+
+@pytest.fixture(scope="module", params=[*MENDED_BY, *HELD_OUT], ids=lambda path: path.stem)
 def phrases(request) -> Set:
-    told = yaml.safe_load(request.param.read_text(encoding="utf-8"))
-    answers = [(phrase, found(phrase)) for phrase in told["phrases"]]
-    return Set(request.param.stem, answers, told.get("first_sight", {}), told.get("held_out", False))
+    return answered(request.param)
+
+
+def wrong_of(phrases: Set, expected: str) -> tuple[list[tuple[dict, list[Finding]]], int]:
+    """What was judged otherwise than expected, and of how many."""
+    of_these = [(phrase, findings) for phrase, findings in phrases.answers if phrase["expected"] == expected]
+    return [(phrase, findings) for phrase, findings in of_these if bool(findings) != (expected == "barred")], len(
+        of_these
+    )
+
+
+@pytest.mark.parametrize("phrases", MENDED_BY, indirect=True, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("expected", "told"), [("barred", "caught"), ("allowed", "let through")])
+def test_nearly_every_phrase_is_judged_as_its_source_says(phrases, expected, told):
+    wrong, count = wrong_of(phrases, expected)
+    right = count - len(wrong)
+    at_first = f"; at first sight {phrases.first_sight[expected]}" if phrases.first_sight else ""
+    print(f"\n{phrases.name}, {expected}: {right} of {count} {told} ({right / count:.1%}{at_first})")
+    for phrase, findings in wrong:
+        print(f"  {phrase['id']} {phrase['text']!r}: {', '.join(one.rule for one in findings) or 'nothing found'}")
+    assert count >= 49
+    assert right >= LEAST * count
 
 
 @pytest.mark.parametrize(("expected", "told"), [("barred", "caught"), ("allowed", "let through")])
-def test_nearly_every_phrase_is_judged_as_its_source_says(phrases, expected, told):
-    of_these = [(phrase, findings) for phrase, findings in phrases.answers if phrase["expected"] == expected]
-    wrong = [
-        f"{phrase['id']} {phrase['text']!r}: {', '.join(one.rule for one in findings) or 'nothing found'}"
-        for phrase, findings in of_these
-        if bool(findings) != (expected == "barred")
-    ]
-    right = len(of_these) - len(wrong)
-    at_first = f"; at first sight {phrases.first_sight[expected]}" if phrases.first_sight else ""
-    share = f"{right} of {len(of_these)} {told} ({right / len(of_these):.1%}{at_first})"
-    print(f"\n{phrases.name}, {expected}: {share}", *wrong, sep="\n  ")
-    assert len(of_these) >= 49
-    if phrases.held_out:
-        assert right >= int(phrases.first_sight[expected].split()[0])
-    else:
-        assert right >= LEAST * len(of_these)
+def test_phrases_that_nobody_mended_by_are_judged_as_well(expected, told, record_property):
+    """All sets together, and without their phrases: whoever mends is not to see them."""
+    right, count = 0, 0
+    for path in HELD_OUT:
+        wrong, of_these = wrong_of(answered(path), expected)
+        print(f"\n{path.stem}, {expected}, held out: {of_these - len(wrong)} of {of_these} {told}", end="")
+        right, count = right + of_these - len(wrong), count + of_these
+    record_property("figure", f"held out: {right} of {count} {told} ({right / count:.2%})")
+    print(f"\nheld out, all: {right} of {count} {told} ({right / count:.2%})")
+    assert count >= 500
+    assert right >= LEAST * count
 
 
 @pytest.mark.parametrize("path", INNOCENT, ids=lambda path: path.stem)

@@ -1,5 +1,7 @@
 """What reads like a phrase that was judged before: how well the model tells texts it has not seen, and what becomes of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from orchestration.core.policy import (
     check_image,
     check_text,
 )
-from orchestration.core.policy_precedents import SURE, WEIGHTS, Precedent, features, likeness, precedents
+from orchestration.core.policy_precedents import FOLDER, SURE, WEIGHTS, Precedent, features, likeness, precedents
 from orchestration.core.policy_text import readable, words
 from orchestration.core.policy_training import fingerprint, fitted
 
@@ -29,21 +31,20 @@ def test_the_model_is_fitted_to_the_precedents_there_are():
 
 
 def test_texts_the_model_was_not_fitted_to_are_told_apart(record_property):
-    """A fourth of the precedents left out in turn: most of the barred are found, nearly none of the innocent taken for barred."""
-    known = list(precedents())
-    found, taken, barred = 0, 0, sum(one.rule is not None for one in known)
+    """A fourth of the files left out in turn: most of what is barred there is found, nearly nothing innocent is taken for it."""
+    files = sorted(FOLDER.glob("*.yaml"))
+    found, barred, taken, innocent = 0, 0, 0, 0
     for part in range(PARTS):
-        model = fitted([one for at, one in enumerate(known) if at % PARTS != part])
-        for one in known[part::PARTS]:
-            if likeness(features(one.said), *model) > SURE:
-                found += one.rule is not None
-                taken += one.rule is None
-    innocent = len(known) - barred
+        model = fitted(list(precedents(set(files) - set(files[part::PARTS]))))
+        for one in precedents(files[part::PARTS]):
+            is_like = likeness(features(one.said), model) > SURE
+            barred, innocent = barred + (one.rule is not None), innocent + (one.rule is None)
+            found, taken = found + (is_like and one.rule is not None), taken + (is_like and one.rule is None)
     told = f"{found} of {barred} barred texts found ({found / barred:.1%}), {taken} of {innocent} innocent ones taken for it"
     record_property("figure", told)
     print(f"\n  {told} ({taken / innocent:.2%})")
-    assert found > 0.7 * barred
-    assert taken < 0.01 * innocent
+    assert found > 0.65 * barred
+    assert taken < 0.015 * innocent
 
 
 @pytest.fixture
@@ -59,9 +60,9 @@ def small(monkeypatch):
         precedent("The cream that our readers told us about", None),
         precedent("News from the shop: our spring catalogue is out", None),
     ]
-    weights, bias = fitted(known)
+    model = fitted(known)
     barred = [(one, features(one.said)) for one in known if one.rule]
-    monkeypatch.setattr(policy_precedents, "_model", lambda: (20 * weights, bias))
+    monkeypatch.setattr(policy_precedents, "_model", lambda: replace(model, weights=20 * model.weights))
     monkeypatch.setattr(policy_precedents, "_barred", lambda: barred)
 
 
@@ -85,6 +86,11 @@ def test_what_a_rule_speaks_of_is_judged_by_the_rule(small):
     assert check_text(f"No cream treats rosacea. {UNFORESEEN}") == []
 
 
+def test_what_is_a_precedent_is_judged_as_it_was(small):
+    assert len(check_text("a cream that rosacea tells its mother about!")) == 1
+    assert check_text("The cream that our readers told us about") == []
+
+
 def test_professionals_may_read_what_the_public_may_not(small):
     assert check_text(UNFORESEEN, audience="professionals") == []
 
@@ -101,8 +107,9 @@ def test_a_draft_that_reads_like_it_is_blocked_where_it_does(small):
     identity = Identity("Larkspur Skin Ltd", "01234567", "1 High Street, Leeds")
     footer = "Larkspur Skin Ltd, 01234567, 1 High Street, Leeds"
     html = f"<p>Hello</p><p>{UNFORESEEN}</p><p>{footer}</p><a href='*|UNSUB|*'>Unsubscribe</a>"
-    draft = Draft("Hello", "From us", html, f"Hello\n\n{footer}\n*|UNSUB|*", identity)
-    assert {(one.rule, one.place) for one in check_draft(draft)} == {("medicinal_claim", "HTML part")}
+    draft = Draft("Hello", "From us", html, f"Hello\n{UNFORESEEN}\n{footer}\n*|UNSUB|*", identity)
+    found = {(one.rule, one.place) for one in check_draft(draft)}
+    assert found == {("medicinal_claim", "HTML part"), ("medicinal_claim", "text part")}
 
 
 def test_of_an_address_its_host_says_nothing(small):

@@ -50,7 +50,7 @@ def test_a_no_that_denies_nothing_takes_nothing_back(text):
     assert broken(check_text(text)) == {"medicinal_claim"}
 
 
-@pytest.mark.parametrize("mark", [": ", " – ", " - ", " — "])
+@pytest.mark.parametrize("mark", [": ", ":", " – ", " - ", " — ", "—"])
 def test_a_no_reaches_no_further_than_a_colon_or_dash(mark):
     assert broken(check_text(f"Softer frown, no surgery{mark}our jabs start at £145")) == {"medicine_hinted_at"}
     assert check_text("No jabs for a softer frown here") == []
@@ -59,8 +59,25 @@ def test_a_no_reaches_no_further_than_a_colon_or_dash(mark):
 def test_a_warning_to_those_who_take_a_medicine_is_not_an_offer_of_it():
     assert check_text("Not suitable if you use tretinoin or isotretinoin.") == []
     assert check_text("If you are taking isotretinoin, do not wax: ask your doctor first.") == []
-    assert broken(check_text("If you use tretinoin, order it here and save.")) == {"medicine_named"}
-    assert broken(check_text("Do not wax. We have tretinoin for people with lines.")) == {"medicine_named"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If you use tretinoin, order it here and save.",
+        "Do not wax. We have tretinoin for people with lines.",
+        "Ask your doctor if tretinoin is right for you",
+        "If you want smooth skin, tell your doctor you want tretinoin: £20",
+        "See your prescriber online, and start clear skin with tretinoin today",
+        "Don't have lines: smooth skin with tretinoin",
+        "No downtime – tretinoin at £20",
+        "No waiting, tretinoin from £20",
+        "No fuss, no appointment, just tretinoin to your door",
+        "Without a prescription, tretinoin from £20",
+    ],
+)
+def test_what_offers_a_medicine_is_neither_a_warning_nor_says_what_is_not_in_it(text):
+    assert "medicine_named" in broken(check_text(text))
 
 
 def test_an_age_may_stand_anywhere_near_a_procedure():

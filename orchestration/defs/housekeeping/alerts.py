@@ -1,4 +1,4 @@
-"""Somebody is told: of a failed run, of too many rejects, of a source gone silent, of sends that a breaker stopped."""
+"""Somebody is told: of a failed run, of too many rejects, of a source gone silent, of sends that are stopped."""
 
 import json
 from datetime import UTC, datetime
