@@ -108,6 +108,7 @@ def addresses_in(text: str) -> Iterator[str]:
         yield found[0].rstrip(".,;:!?")
 
 
+_CAMPAIGN = re.compile(r"\butm_\w+=[^&#]*&?", re.IGNORECASE)
 _PUNYCODE = re.compile(r"\bxn--[a-z0-9-]+", re.IGNORECASE)
 
 
@@ -135,8 +136,9 @@ def address_text(address: str) -> str:
 
 
 def path_text(address: str) -> str:
-    """What an address says but for its host, which says nothing of this link or image rather than of all others."""
+    """What an address says but for its host and its campaign, which are the same for many links and images."""
     try:
-        return address_text(urlsplit(address)._replace(scheme="", netloc="").geturl())
+        rest = urlsplit(address)._replace(scheme="", netloc="").geturl()
     except ValueError:
-        return address_text(address)
+        rest = address
+    return address_text(_CAMPAIGN.sub("", rest))

@@ -112,8 +112,12 @@ def test_a_draft_that_reads_like_it_is_blocked_where_it_does(small):
     assert found == {("medicinal_claim", "HTML part"), ("medicinal_claim", "text part")}
 
 
-def test_of_an_address_its_host_says_nothing(small):
+def test_of_an_address_its_host_and_campaign_say_nothing(small):
     slug = UNFORESEEN.lower().replace(" ", "-")
-    assert {one.rule for one in check_address(f"https://shop.test/{slug}")} == {"medicinal_claim"}
+    tracked = f"https://shop.test/{slug}?utm_source=email&utm_medium=email&utm_campaign=spring"
+    assert {one.found for one in check_address(tracked)} == {
+        one.found for one in check_address(f"https://shop.test/{slug}")
+    }
+    assert {one.rule for one in check_address(tracked)} == {"medicinal_claim"}
     assert {one.rule for one in check_image(f"/files/{slug}.jpg", "A jar")} == {"medicinal_claim"}
     assert check_address(f"https://{slug}.test/our-spring-catalogue-is-out") == []
