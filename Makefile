@@ -82,7 +82,7 @@ check-policy: setup ## The rules for emails against labelled phrases: how many a
 	@$(PY) -m pytest tests/core/test_policy_phrases.py -s
 
 precedents: setup ## Fit the policy check's model anew, after phrases came into orchestration/core/policy_precedents
-	@$(PY) -m orchestration.core.policy_training
+	@$(PY) -m orchestration.commands.precedents
 
 lint: setup ## Style, and who may import whom
 	.venv/bin/ruff check .

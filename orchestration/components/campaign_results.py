@@ -74,9 +74,17 @@ def _may_be_sent(draft: dg.AssetKey, outcome: CampaignRun) -> dg.AssetCheckResul
         asset_key=draft,
         check_name="may_be_sent",
         passed=not found,
-        description=f"{len(found)} findings; nothing was drafted" if found else "nothing found",
+        description=_described(outcome, len(found)),
         metadata={"findings": markdown_table(heads, rows)} if found else {},
     )
+
+
+def _described(outcome: CampaignRun, findings: int) -> str:
+    if findings:
+        return f"{findings} findings; nothing was drafted"
+    if outcome.plan and not outcome.plan.has_recipients:
+        return "not checked: nobody is due, so there is no email to look at"
+    return "nothing found"
 
 
 def _audience_metadata(plan: Plan) -> dict[str, Any]:

@@ -18,6 +18,7 @@
     │   ├── IllegalMove        a wave was told to make a move its state does not allow
     │   ├── AlreadyClaimed     a recipient was claimed by another wave first
     │   └── StaleApproval      the approved hash is not the draft's
+    ├── PolicyError            a labelled phrase of the policy check can't be understood
     ├── SendingStopped         somebody paused all sends, or a breaker did
     └── MailchimpError
         ├── MailchimpRefused   Mailchimp said no, and will say no again
@@ -32,6 +33,10 @@ from collections.abc import Sequence
 
 class PennypostError(Exception):
     """The root: catch this to catch all that Pennypost raises on purpose."""
+
+
+class PolicyError(PennypostError):
+    """A labelled phrase of the policy check can't be understood."""
 
 
 class SettingsError(PennypostError):

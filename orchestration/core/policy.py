@@ -129,7 +129,7 @@ def _by_precedents(text: str, place: str, audience: Audience, kind: Place = "tex
         precedent = reads_like(block)
         # what a rule speaks of it has judged: "no cream treats eczema"
         if precedent and matchers(audience, kind).are_silent(block):
-            reason = f"it reads like “{precedent.text}”"
+            reason = f"it reads like “{precedent.text}”, {precedent.where}"
             found.append(Finding(precedent.rule, place, reason, " ".join(block.split())))
     return found
 

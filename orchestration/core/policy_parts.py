@@ -16,7 +16,7 @@ _INLINE = frozenset(
     a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub sup u var wbr
     """.split()
 )
-_UNSEEN = {"style", "script"}
+_UNSEEN = {"style", "script", "o:pixelsperinch"}
 _TEXT_ATTRIBUTES = (
     "alt", "title", "aria-label", "aria-description", "content", "placeholder", "value", "summary", "label", "download",
 )  # fmt: skip

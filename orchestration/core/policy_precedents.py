@@ -21,6 +21,7 @@ from zlib import crc32
 import numpy as np
 import yaml
 
+from orchestration.core.errors import PolicyError
 from orchestration.core.policy_parts import blocks, html_parts, path_text
 from orchestration.core.policy_rules import rules
 from orchestration.core.policy_text import MARKS, readable, words
@@ -32,15 +33,22 @@ SURE = math.log(0.9 / 0.1)  # the odds from which it is a finding
 _SHORTEST, _LONGEST = 4, 60  # words: what is shorter tells too little, what is longer is like too much
 _NEAREST = 10
 _LETTERS = (3, 4, 5)  # in a row, within a word
+KINDS = tuple(
+    """
+    prescription_only_medicine prescription_only_medicine_hint unlicensed_medicine medicinal_claim pressure_on_procedure
+    fake_urgency same_day_delivery before_after_picture under_18_procedure merge_tag_injection health_word_in_data
+    """.split()
+)
 _DATA = ("member_field", "tag", "campaign_title")
 _ADDRESSES = ("link", "image")
 
 
 @dataclass(frozen=True)
 class Precedent:
-    """A labelled phrase, in words too, and the rule that it breaks; None where it is innocent."""
+    """A labelled phrase and where it stands, in words too, and the rule that it breaks; None where it is innocent."""
 
     text: str
+    where: str
     said: tuple[str, ...]
     rule: str | None
 
@@ -117,7 +125,7 @@ def precedents(files: Iterable[Path] | None = None) -> Iterator[Precedent]:
     of it is barred is not told.
     """
     rule_of = {kind: rule.rule for rule in rules().values() for kind in rule.precedents}
-    for phrase in itertools.chain.from_iterable(map(_phrases, sorted(files or FOLDER.glob("*.yaml")))):
+    for where, phrase in itertools.chain.from_iterable(map(_phrases, sorted(files or FOLDER.glob("*.yaml")))):
         text, place, is_barred = phrase["text"], phrase["place"], phrase["expected"] == "barred"
         rule = rule_of.get(phrase["kind"]) if is_barred else None
         if phrase.get("audience", "public") != "public" or place in _DATA:
@@ -127,12 +135,31 @@ def precedents(files: Iterable[Path] | None = None) -> Iterator[Precedent]:
         seen = path_text(text) if place in _ADDRESSES else text
         for block in blocks(html_parts(seen).text) if place == "html" else [seen]:
             if said := tuple(words(readable(block))):
-                yield Precedent(text, said, rule)
+                yield Precedent(text, where, said, rule)
 
 
-def _phrases(path: Path) -> list[dict[str, str]]:
-    text = path.read_text(encoding="utf-8")
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["phrases"]  # noqa: S506
+def _phrases(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each phrase of a file with where it stands. Raises PolicyError where one is not as set_01.yaml tells."""
+    try:
+        phrases = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["phrases"]  # noqa: S506
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{path.name} is no YAML ({error}). A text with a colon in it wants quotes.") from error
+    known = set()
+    for phrase in phrases:
+        where = f"{phrase.get('id', 'a phrase without id')} in {path.name}"
+        missing = [name for name in ("id", "place", "text", "expected") if not phrase.get(name)]
+        if missing:
+            raise PolicyError(f"{where} has no {', '.join(missing)}.")
+        if phrase["expected"] not in ("allowed", "barred"):
+            raise PolicyError(f"{where} is expected to be {phrase['expected']!r}; write allowed or barred.")
+        if phrase["expected"] == "barred" and phrase.get("kind") not in KINDS:
+            raise PolicyError(
+                f"{where} is barred, and its kind is {phrase.get('kind')!r}; write one of {', '.join(KINDS)}."
+            )
+        if phrase["id"] in known:
+            raise PolicyError(f"{where} is there twice; give one of them an id of its own.")
+        known.add(phrase["id"])
+        yield where, phrase
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Fits the model of core/policy_precedents.py to the precedents there are: python -m orchestration.core.policy_training"""
+"""Fits the model of core/policy_precedents.py to the precedents there are (`make precedents`)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ def _matrix(known: Sequence[Precedent]) -> csr_matrix:
     return csr_matrix((values, places, starts), shape=(len(known), SIZE))
 
 
-def main() -> None:
-    """Write policy_weights.npz."""
+def train() -> tuple[int, int]:
+    """Write policy_weights.npz; how many barred and how many innocent texts it is fitted to."""
     known = list(precedents())
     model = fitted(known)
     np.savez_compressed(
@@ -51,7 +51,5 @@ def main() -> None:
         innocent=np.array(sorted(model.innocent), dtype=np.uint64),
         fitted_to=fingerprint(known),
     )
-
-
-if __name__ == "__main__":
-    main()
+    barred = sum(one.rule is not None for one in known)
+    return barred, len(known) - barred

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from orchestration.core import policy_precedents
+from orchestration.core.errors import PolicyError
 from orchestration.core.policy import (
     Draft,
     Identity,
@@ -47,12 +48,34 @@ def test_texts_the_model_was_not_fitted_to_are_told_apart(record_property):
     assert taken < 0.015 * innocent
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "- {id: a1, place: text, text: A, expected: bared}",
+            "a1 in set.yaml is expected to be 'bared'; write allowed or barred",
+        ),
+        (
+            "- {id: a1, place: text, text: A, expected: barred}",
+            "a1 in set.yaml is barred, and its kind is None; write one of",
+        ),
+        ("- {id: a1, place: text, expected: allowed}", "a1 in set.yaml has no text"),
+        ("- {id: a1, place: text, text: A: B, expected: allowed}", "set.yaml is no YAML"),
+        ("- &one {id: a1, place: text, text: A, expected: allowed}\n- *one", "a1 in set.yaml is there twice"),
+    ],
+)
+def test_a_phrase_that_is_not_as_it_should_be_is_named_with_what_is_wrong(tmp_path, lines, message):
+    (tmp_path / "set.yaml").write_text(f"phrases:\n{lines}\n")
+    with pytest.raises(PolicyError, match=message):
+        list(precedents([tmp_path / "set.yaml"]))
+
+
 @pytest.fixture
 def small(monkeypatch):
     """A model of a few precedents, so that what it says of a text is plain."""
 
     def precedent(text: str, rule: str | None) -> Precedent:
-        return Precedent(text, tuple(words(readable(text))), rule)
+        return Precedent(text, "p1 in small.yaml", tuple(words(readable(text))), rule)
 
     known = [
         precedent("A cream that rosacea tells its mother about", "medicinal_claim"),
@@ -69,7 +92,7 @@ def small(monkeypatch):
 def test_a_text_without_a_listed_wording_is_found_by_what_it_reads_like(small):
     (finding,) = check_text(UNFORESEEN, "subject")
     assert finding.rule == "medicinal_claim"
-    assert finding.found == "it reads like “A cream that rosacea tells its mother about”"
+    assert finding.found == "it reads like “A cream that rosacea tells its mother about”, p1 in small.yaml"
     assert finding.excerpt == UNFORESEEN
     assert "MHRA Guidance Note 8" in str(finding)
 
