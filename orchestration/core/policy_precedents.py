@@ -66,14 +66,10 @@ class Model:
 def reads_like(clean: str) -> Precedent | None:
     """The barred phrase that a readable text is most like, where it is surely like those and not like the innocent ones."""
     said, model = words(clean), _model()
-    if key(said) in model.innocent:
+    if key(said) in model.innocent or not _SHORTEST <= sum(word not in MARKS for word in said) <= _LONGEST:
         return None
     found = features(said)
-    if key(said) not in model.barred:
-        has_right_length = _SHORTEST <= sum(word not in MARKS for word in said) <= _LONGEST
-        if not has_right_length or likeness(found, model) <= SURE:
-            return None
-    return _most_like(found)
+    return _most_like(found) if key(said) in model.barred or likeness(found, model) > SURE else None
 
 
 def key(said: Sequence[str]) -> int:
@@ -134,7 +130,8 @@ def precedents(files: Iterable[Path] | None = None) -> Iterator[Precedent]:
             continue
         seen = path_text(text) if place in _ADDRESSES else text
         for block in blocks(html_parts(seen).text) if place == "html" else [seen]:
-            if said := tuple(words(readable(block))):
+            said = tuple(words(readable(block)))
+            if not MARKS.issuperset(said):
                 yield Precedent(text, where, said, rule)
 
 

@@ -144,3 +144,13 @@ def test_of_an_address_its_host_and_campaign_say_nothing(small):
     assert {one.rule for one in check_address(tracked)} == {"medicinal_claim"}
     assert {one.rule for one in check_image(f"/files/{slug}.jpg", "A jar")} == {"medicinal_claim"}
     assert check_address(f"https://{slug}.test/our-spring-catalogue-is-out") == []
+
+
+@pytest.mark.parametrize(
+    "address", ["https://shop.test", "https://shop.test/", "https://shop.test/blog", "https://shop.test/a?b=1"]
+)
+def test_the_links_that_every_shop_has_are_judged_innocent_with_a_campaign_and_without(address):
+    tracked = (
+        f"{address}{'&' if '?' in address else '?'}utm_source=email&utm_medium=email&utm_campaign=c&utm_content=w06h04"
+    )
+    assert check_address(address) == check_address(tracked) == []
