@@ -276,7 +276,7 @@ def test_an_offer_has_all_of_its_terms_beside_it(left_out):
 
 
 def test_what_a_subject_hurries_to_may_stand_in_the_body():
-    assert findings(subject="Our offer ends on Friday", html="<p>Lip filler at our clinic.</p>" + FINE.html) == {
+    assert findings(subject="Ends tonight!", html="<p>Lip filler at our clinic.</p>" + FINE.html) == {
         ("pressure_on_procedures", "subject with HTML part")
     }
 
